@@ -1,0 +1,46 @@
+/**
+ * Every code an error can carry. `docs/errors.md` gives cause and remedy for each; a test keeps
+ * the two equal.
+ */
+export const errorCodes = {
+  ADDRESS_IN_USE: "a port is taken by another process",
+  BATCH_INVALID: "a sketch batch does not decode",
+  BATCH_TOO_LARGE: "a sketch batch exceeds its byte limit",
+  COLLECTOR_UNREACHABLE: "the agent cannot reach its collector",
+  CONFIG_INVALID: "a configuration field is missing, unknown or out of range",
+  HASH_KEY_MISMATCH: "two agents hash customers with different keys",
+  NOT_FOUND: "no such incident, service or route",
+  OTLP_INVALID: "an OTLP request does not decode",
+  OTLP_TOO_LARGE: "an OTLP request exceeds a limit",
+  OVERLOADED: "work in flight has reached its bound; try again later",
+  SKETCH_INVALID: "a sketch does not decode or breaks its own laws",
+  STORE_CORRUPT: "a stored record fails its checksum",
+  STORE_WRITE: "the store cannot write",
+  STREAM_FORKED: "two agents send different batches under one stream and sequence number",
+  UNSUPPORTED: "the content type, encoding or signal is not served here",
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface OperationalErrorOptions {
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+}
+
+/** A broken world: disk, network, another process. */
+export class OperationalError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, options: OperationalErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.name = "OperationalError";
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** A broken program: the condition cannot be false, whatever the input. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(`assertion failed: ${message}`);
+}

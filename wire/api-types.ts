@@ -1,0 +1,204 @@
+/**
+ * What the collector's API and stream say, as types. The user interface and the command line read
+ * these and nothing else of the collector.
+ *
+ * Times are epoch milliseconds, durations milliseconds unless the name says nanoseconds.
+ */
+
+/** A number with its 95 % bounds. */
+export interface Estimate {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The two ways an event can be bad: it failed, or it took longer than its key's threshold. */
+export type Signal = "errors" | "slow";
+
+/** How far the evidence carries: `inconclusive` names no cause. */
+export type Verdict = "confirmed" | "likely" | "inconclusive";
+
+export interface AttributeValue {
+  readonly dimension: string;
+  readonly value: string;
+}
+
+/** Values for some dimensions, the rest free: where exactly the excess of bad events lies. */
+export interface Combination {
+  readonly attributes: readonly AttributeValue[];
+  /** Spans seen, bad ones among them, and how many bad ones the baseline expects. */
+  readonly count: number;
+  readonly bad: number;
+  readonly expected: number;
+  /** Share of the cause's whole excess that lies inside this combination, 0..1. */
+  readonly explained: number;
+  readonly pValue: number;
+  /** Customers with a bad event inside; null when no span named a customer. */
+  readonly customers: Estimate | null;
+}
+
+/** A departure of one key's signal from its baseline in one window. */
+export interface Anomaly {
+  readonly windowStartMs: number;
+  readonly service: string;
+  readonly operation: string;
+  readonly kind: string;
+  readonly peer: string;
+  readonly signal: Signal;
+  readonly count: number;
+  readonly bad: number;
+  readonly expected: number;
+  readonly pValue: number;
+  /** Benjamini-Hochberg adjusted: the share of false ones among all called at this level. */
+  readonly qValue: number;
+  /** 0..10, for people. */
+  readonly score: number;
+}
+
+export type NodeRole = "entry" | "affected" | "quiet" | "cause" | "healthy";
+
+/** A node of a graph: a service, or a far side that reports no spans of its own (`virtual`). */
+export interface GraphNode {
+  /** The service name, or the far side's name for a virtual node. */
+  readonly id: string;
+  readonly virtual: boolean;
+  /** "" | "database" | "messaging_system" for virtual nodes; "" for services. */
+  readonly type: string;
+  /** Other names under which callers know this node. */
+  readonly aliases: readonly string[];
+  readonly role: NodeRole;
+  readonly count: number;
+  readonly bad: number;
+  readonly expected: number;
+  /** Bad events that began here: no local child was bad. */
+  readonly originBad: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly customersBad: Estimate | null;
+}
+
+/** Calls from one node to another. */
+export interface GraphEdge {
+  readonly caller: string;
+  readonly callee: string;
+  readonly count: number;
+  readonly bad: number;
+  readonly expected: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Median of client duration less server duration; null when no call was paired. */
+  readonly gapMs: number | null;
+  /** Share of this edge's calls whose other side was seen, 0..1. */
+  readonly paired: number;
+  readonly onPath: boolean;
+}
+
+/** One step of the walk from the entry to the cause, with the sentence that carries it. */
+export interface Hop {
+  readonly from: string;
+  /** Where the step leads; equal to `from` where the walk ends. */
+  readonly to: string;
+  readonly evidence: readonly string[];
+  readonly verdict: Verdict;
+}
+
+export interface Cause {
+  /** Node id, or `caller → callee` for a fault between two nodes; "" when inconclusive. */
+  readonly name: string;
+  readonly kind: "node" | "edge" | "none";
+  readonly verdict: Verdict;
+  readonly signal: Signal;
+  readonly reason: string;
+}
+
+export interface RootCauseGraph {
+  readonly nodes: readonly GraphNode[];
+  readonly edges: readonly GraphEdge[];
+  /** From the customer-facing entry to the cause. */
+  readonly hops: readonly Hop[];
+}
+
+export interface AffectedEntry {
+  readonly service: string;
+  readonly operation: string;
+  readonly count: number;
+  readonly bad: number;
+}
+
+/** Who is hurting since the incident started: a union over entries, nobody counted twice. */
+export interface Impact {
+  readonly customers: Estimate | null;
+  readonly entries: readonly AffectedEntry[];
+  readonly count: number;
+  readonly bad: number;
+}
+
+export interface Incident {
+  readonly id: string;
+  readonly status: "firing" | "resolved";
+  /** False while the impact gate holds it back; `gate` says why. */
+  readonly page: boolean;
+  readonly gate: string;
+  readonly title: string;
+  readonly signal: Signal;
+  readonly score: number;
+  /** Start of the first bad window, and end of the last window the numbers include. */
+  readonly startedAtMs: number;
+  readonly asOfMs: number;
+  readonly resolvedAtMs: number | null;
+  readonly cause: Cause;
+  readonly combinations: readonly Combination[];
+  readonly impact: Impact;
+  /** Share of the expected agents' traffic that reported in the last window, 0..1. */
+  readonly coverage: number;
+}
+
+export interface IncidentDetail extends Incident {
+  readonly graph: RootCauseGraph;
+  readonly anomalies: readonly Anomaly[];
+}
+
+export interface KeySummary {
+  readonly key: readonly AttributeValue[];
+  readonly count: number;
+  readonly errors: number;
+  readonly slow: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly customers: Estimate | null;
+}
+
+/** What the stream sends, each with the next number; `gap` says which numbers are gone for good. */
+export type StreamEvent =
+  | {
+      readonly seq: number;
+      readonly type: "incident.opened" | "incident.updated" | "incident.resolved";
+      readonly atMs: number;
+      readonly incident: Incident;
+    }
+  | {
+      readonly seq: number;
+      readonly type: "window.closed";
+      readonly atMs: number;
+      readonly window: WindowSummary;
+    };
+
+export interface WindowSummary {
+  readonly windowStartMs: number;
+  readonly spans: number;
+  readonly errors: number;
+  readonly keys: number;
+  readonly anomalies: number;
+  readonly coverage: number;
+  readonly revised: boolean;
+}
+
+export type StreamMessage =
+  | {
+      readonly type: "hello";
+      readonly epoch: string;
+      readonly nextSeq: number;
+      readonly incidents: readonly Incident[];
+    }
+  | { readonly type: "gap"; readonly fromSeq: number; readonly toSeq: number }
+  | StreamEvent;
