@@ -1,0 +1,286 @@
+/**
+ * Findings of successive windows as incidents: one for a cascade, opened once, followed while its
+ * evidence lasts, resolved when it is gone.
+ *
+ * A finding belongs to the open incident with its cause; a cause named anew belongs to the young
+ * incident whose symptoms it shares. Resolved incidents are kept up to `resolvedMax`; of more than
+ * `openMax` open ones the newest are not opened and are counted in `refused`.
+ */
+import { blastRadius } from "../../dependency-graph/blast-radius.ts";
+import { edgesOf } from "../../dependency-graph/service-graph.ts";
+import type { Impact, Incident, IncidentDetail } from "../../wire/api-types.ts";
+import type { IncidentEvent } from "../decide.ts";
+import type { Detection } from "../stages/detect.ts";
+import { type Evidence, type EvidenceRing, sumEvidence } from "../stages/evidence.ts";
+import type { Finding } from "../stages/explain.ts";
+import { drawFinding } from "../stages/picture.ts";
+import type { Registry } from "../stages/registry.ts";
+import type { RowName } from "../stages/roll-up.ts";
+import { addImpact, createImpactSums, forgetBlame, type ImpactSums, impactOf } from "./impact.ts";
+import { titleOf } from "./title.ts";
+
+export const openMax = 200;
+export const resolvedMax = 1_000;
+
+/** Evidence of this many windows without a departure ends an incident. */
+const quietWindows = 3;
+/** While an incident is this young its cause may still be named anew. */
+const youngMs = 60_000;
+
+interface Open {
+  detail: IncidentDetail;
+  impact: ImpactSums;
+  /** Rows that carry it: while one of them is anomalous it goes on. */
+  rowIds: Set<string>;
+  entryRowIds: Set<string>;
+  blamedRowIds: Set<string>;
+  /** Nodes its finding speaks of, and all that depend on its cause: their baselines stand still. */
+  nodes: Set<string>;
+}
+
+export interface IncidentBook {
+  readonly open: Map<string, Open>;
+  /** Newest last. */
+  readonly resolved: IncidentDetail[];
+  refused: number;
+}
+
+export interface BookInput {
+  readonly registry: Registry;
+  readonly ring: EvidenceRing;
+  /** The windows since the trouble began, and what they say; absent while nothing is wrong. */
+  readonly evidence: Evidence | undefined;
+  readonly findings: readonly Finding[];
+  readonly detection: Detection;
+  readonly windowEndMs: number;
+  readonly coverage: number;
+  /** Fewer customers affected than this page nobody. */
+  readonly customersMin: number;
+}
+
+export function createIncidentBook(): IncidentBook {
+  return { open: new Map(), resolved: [], refused: 0 };
+}
+
+/** Takes a window's findings into the book and says what changed. */
+export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[] {
+  const events: IncidentEvent[] = [];
+  const taken = new Set<string>();
+  for (const finding of input.findings) {
+    const known = matchOpen(book, finding, taken, input);
+    if (known === undefined && !isRipe(finding, input)) continue;
+    if (known === undefined && book.open.size >= openMax) {
+      book.refused += 1;
+      continue;
+    }
+    const incident = known ?? newOpen(book, finding, input);
+    taken.add(incident.detail.id);
+    takeFinding(incident, finding, input);
+    events.push({
+      type: known === undefined ? "incident.opened" : "incident.updated",
+      incident: strip(incident.detail),
+    });
+  }
+  for (const incident of book.open.values()) {
+    if (taken.has(incident.detail.id)) continue;
+    const event = carryOn(book, incident, input);
+    if (event !== undefined) events.push(event);
+  }
+  return events;
+}
+
+/** Whether a row's departure is an open incident's doing. */
+export function isUnderIncident(book: IncidentBook, name: RowName): boolean {
+  for (const incident of book.open.values()) {
+    if (incident.detail.signal === name.signal && incident.nodes.has(name.service)) return true;
+  }
+  return false;
+}
+
+export function incidentsOf(book: IncidentBook): IncidentDetail[] {
+  return [...[...book.open.values()].map(({ detail }) => detail), ...book.resolved.toReversed()];
+}
+
+/** One faint or one-sided window is not enough to wake anybody with a wrong name. */
+function isRipe(finding: Finding, { evidence }: BookInput): boolean {
+  return finding.cause.kind === "node" || (evidence?.windows ?? 0) >= 2;
+}
+
+function matchOpen(
+  book: IncidentBook,
+  finding: Finding,
+  taken: ReadonlySet<string>,
+  { windowEndMs }: BookInput,
+): Open | undefined {
+  const open = [...book.open.values()];
+  const { name, kind } = finding.cause;
+  const same = open.find(({ detail }) => kind !== "none" && detail.cause.name === name);
+  if (same !== undefined) return same;
+  const nodes = [...finding.symptoms, ...finding.entries, name];
+  return open.find(
+    ({ detail, nodes: held }) =>
+      !taken.has(detail.id) &&
+      (kind === "none" ||
+        detail.cause.kind === "none" ||
+        windowEndMs - detail.startedAtMs <= youngMs) &&
+      nodes.some((node) => held.has(node)),
+  );
+}
+
+function newOpen(book: IncidentBook, finding: Finding, input: BookInput): Open {
+  const startedAtMs = startOf(finding, input);
+  const incident: Open = {
+    detail: {
+      id: newId(book, startedAtMs),
+      status: "firing",
+      page: false,
+      gate: "",
+      title: "",
+      signal: finding.cause.signal,
+      score: finding.score,
+      startedAtMs,
+      asOfMs: input.windowEndMs,
+      resolvedAtMs: null,
+      cause: finding.cause,
+      combinations: finding.combinations,
+      impact: { customers: null, entries: [], count: 0, bad: 0 },
+      coverage: input.coverage,
+      graph: { nodes: [], edges: [], hops: [] },
+      anomalies: [],
+    },
+    impact: createImpactSums(),
+    rowIds: new Set(),
+    entryRowIds: new Set(),
+    blamedRowIds: new Set(),
+    nodes: new Set(),
+  };
+  book.open.set(incident.detail.id, incident);
+  return incident;
+}
+
+/** The first window in which anything of the finding departed. */
+function startOf(finding: Finding, { evidence, detection }: BookInput): number {
+  const rows = [...finding.entryRowIds, ...finding.blamedRowIds].map((id) =>
+    evidence?.rows.get(id),
+  );
+  const onsets = rows.map((row) => row?.onsetMs ?? Infinity);
+  const first = Math.min(...onsets);
+  return first === Infinity
+    ? (evidence?.sinceMs ?? detection.windowStartMs)
+    : Math.max(first, evidence?.sinceMs ?? 0);
+}
+
+function newId(book: IncidentBook, startedAtMs: number): string {
+  const known = new Set(incidentsOf(book).map(({ id }) => id));
+  const base = `inc_${Math.floor(startedAtMs / 1_000).toString(36)}`;
+  let id = base;
+  for (let twin = 2; known.has(id); twin++) id = `${base}_${twin}`;
+  return id;
+}
+
+function takeFinding(incident: Open, finding: Finding, input: BookInput): void {
+  const { detail } = incident;
+  // What is certain is not given up for what has become uncertain.
+  const keepsCause = finding.cause.kind === "none" && detail.cause.kind !== "none";
+  const cause = keepsCause ? detail.cause : finding.cause;
+  if (cause.name !== detail.cause.name) {
+    incident.impact = forgetBlame(incident.impact);
+    incident.blamedRowIds = new Set();
+  }
+  if (!keepsCause) incident.blamedRowIds = union(incident.blamedRowIds, finding.blamedRowIds);
+  incident.entryRowIds = new Set(finding.entryRowIds);
+  incident.rowIds = union(incident.entryRowIds, incident.blamedRowIds);
+  incident.nodes = union(incident.nodes, [
+    ...finding.symptoms,
+    ...finding.entries,
+    ...dependantsOf(input.registry, cause.name),
+  ]);
+  const { registry, evidence } = input;
+  const changed = keepsCause
+    ? {}
+    : { combinations: finding.combinations, anomalies: finding.anomalies, signal: cause.signal };
+  const graph =
+    keepsCause || evidence === undefined ? detail.graph : drawFinding(registry, evidence, finding);
+  incident.detail = {
+    ...detail,
+    ...changed,
+    cause,
+    graph,
+    score: Math.max(detail.score, finding.score),
+  };
+  refresh(incident, input);
+}
+
+/** The cause, or both its ends, and everything upstream. */
+function dependantsOf({ graph }: Registry, causeName: string): string[] {
+  const edges = edgesOf(graph);
+  const ends = causeName.split(" → ");
+  return [...ends, ...ends.flatMap((end) => blastRadius(edges, end).dependants)];
+}
+
+/** Numbers of the newest windows; a revised one replaces what it said before. */
+function refresh(incident: Open, input: BookInput): void {
+  const { detail } = incident;
+  for (const held of input.ring.detections) {
+    if (held.windowStartMs < detail.startedAtMs) continue;
+    addImpact(incident.impact, {
+      windowStartMs: held.windowStartMs,
+      entries: rowsOf(held, incident.entryRowIds),
+      blamed: rowsOf(held, incident.blamedRowIds),
+    });
+  }
+  const impact = impactOf(incident.impact, {
+    entryIds: incident.entryRowIds,
+    blamedIds: incident.blamedRowIds,
+  });
+  const gate = gateOf(impact, input.customersMin);
+  const { cause, combinations, signal } = detail;
+  incident.detail = {
+    ...detail,
+    impact,
+    gate,
+    page: gate === "",
+    asOfMs: Math.max(detail.asOfMs, input.windowEndMs),
+    coverage: input.coverage,
+    title: titleOf({ cause, combinations, signal, impact }),
+  };
+}
+
+/** Who is not certainly hurt wakes nobody; where no span names a customer nothing is held back. */
+function gateOf({ customers }: Impact, customersMin: number): string {
+  if (customers === null || Math.round(customers.low) >= customersMin) return "";
+  const low = Math.round(customers.low);
+  const high = Math.round(customers.value);
+  return `held back: ${low === high ? high : `${low} to ${high}`} affected, fewer than ${customersMin} customers`;
+}
+
+/** No finding names it in this window: it goes on while its rows still depart, else it resolves. */
+function carryOn(book: IncidentBook, incident: Open, input: BookInput): IncidentEvent | undefined {
+  const newest = input.ring.detections.at(-quietWindows)?.windowStartMs ?? 0;
+  const recent = sumEvidence(input.ring, input.registry, newest);
+  const goesOn = [...incident.rowIds].some((id) => recent.rows.get(id)?.anomalous === true);
+  if (goesOn || input.ring.detections.length < quietWindows) {
+    const before = incident.detail.impact;
+    refresh(incident, input);
+    if (JSON.stringify(before) === JSON.stringify(incident.detail.impact)) return undefined;
+    return { type: "incident.updated", incident: strip(incident.detail) };
+  }
+  incident.detail = { ...incident.detail, status: "resolved", resolvedAtMs: input.windowEndMs };
+  book.open.delete(incident.detail.id);
+  book.resolved.push(incident.detail);
+  if (book.resolved.length > resolvedMax) book.resolved.shift();
+  return { type: "incident.resolved", incident: strip(incident.detail) };
+}
+
+function rowsOf(detection: Detection, ids: ReadonlySet<string>) {
+  return [...ids].flatMap((id) => detection.rows.get(id) ?? []);
+}
+
+function union(a: ReadonlySet<string>, b: Iterable<string>): Set<string> {
+  return new Set([...a, ...b]);
+}
+
+/** The graph and the anomalies are fetched, not streamed. */
+function strip({ graph: _graph, anomalies: _anomalies, ...incident }: IncidentDetail): Incident {
+  return incident;
+}

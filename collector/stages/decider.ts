@@ -1,0 +1,99 @@
+/**
+ * The stages in order: connect, detect, isolate and explain, then the book of incidents. Live
+ * windows and history pass through the same function.
+ */
+
+import type { ClosedWindow, Decider, Decision } from "../decide.ts";
+import {
+  createIncidentBook,
+  type IncidentBook,
+  incidentsOf,
+  isUnderIncident,
+  updateBook,
+} from "../incidents/incident-book.ts";
+import { connect } from "./connect.ts";
+import { type Detection, detect, learn } from "./detect.ts";
+import {
+  addDetection,
+  createEvidenceRing,
+  type Evidence,
+  type EvidenceRing,
+  sumEvidence,
+  troubleSince,
+} from "./evidence.ts";
+import { explain } from "./explain.ts";
+import { drawGraph } from "./picture.ts";
+import {
+  createRegistry,
+  forgetIdle,
+  isSlowKnown,
+  learnGaps,
+  type Registry,
+  thresholdsOf,
+} from "./registry.ts";
+import { rollUp } from "./roll-up.ts";
+
+export interface DeciderSettings {
+  /** Fewer customers affected than this page nobody. */
+  readonly customersMin: number;
+}
+
+interface State {
+  registry: Registry;
+  ring: EvidenceRing;
+  book: IncidentBook;
+}
+
+export function createDecider(settings: DeciderSettings): Decider {
+  const state: State = {
+    registry: createRegistry(),
+    ring: createEvidenceRing(),
+    book: createIncidentBook(),
+  };
+  return {
+    decide: (window, nowMs) => decide(state, window, { ...settings, nowMs }),
+    incidents: () => incidentsOf(state.book),
+    incident: (id) => incidentsOf(state.book).find((incident) => incident.id === id),
+    graph: () => drawGraph(state.registry, sumEvidence(state.ring, state.registry, 0)),
+    thresholds: () => thresholdsOf(state.registry),
+    snapshot: () => state,
+    restore: (snapshot) => {
+      Object.assign(state, snapshot as State);
+    },
+  };
+}
+
+function decide(
+  state: State,
+  window: ClosedWindow,
+  settings: DeciderSettings & { readonly nowMs: number },
+): Decision {
+  const { registry, ring, book } = state;
+  const { windowStartMs, windowEndMs, cube, coverage } = window;
+  const gaps = connect(registry, window, windowEndMs);
+  const rolled = rollUp(cube, (id) => isSlowKnown(registry, id, windowStartMs));
+  const detection = detect(registry, { rolled, windowStartMs, gaps }, windowEndMs);
+  addDetection(ring, detection);
+  const evidence = evidenceOfTrouble(state, detection);
+  const findings = evidence === undefined ? [] : explain(registry, evidence, cube.keys.dimensions);
+  const { customersMin } = settings;
+  const events = updateBook(book, {
+    ...{ registry, ring, evidence, findings, detection, windowEndMs, coverage, customersMin },
+  });
+  if (!window.revised) learnWindow(state, detection, settings.nowMs);
+  const anomalies = [...detection.rows.values()].filter((row) => row.anomalous).length;
+  return { anomalies, events };
+}
+
+/** The windows since the trouble began, if this one is part of it. */
+function evidenceOfTrouble({ registry, ring }: State, detection: Detection): Evidence | undefined {
+  const sinceMs = troubleSince(ring);
+  const isBad = [...detection.rows.values()].some((row) => row.anomalous);
+  return sinceMs === undefined || !isBad ? undefined : sumEvidence(ring, registry, sinceMs);
+}
+
+function learnWindow({ registry, book }: State, detection: Detection, nowMs: number): void {
+  learn(registry, detection, (row) => isUnderIncident(book, row), nowMs);
+  if (book.open.size === 0) learnGaps(registry, detection.gaps, detection.windowStartMs);
+  forgetIdle(registry, detection.windowStartMs);
+}

@@ -1,0 +1,213 @@
+/**
+ * Why: the evidence as a graph of causes, walked from the entries customers use to where bad events
+ * begin, and each cause isolated to the attributes that explain it.
+ */
+
+import {
+  type CauseEdge,
+  type CauseFinding,
+  type CauseNode,
+  type Excess,
+  type GapShift,
+  noExcess,
+} from "../../dependency-graph/cause-graph.ts";
+import { findCauses } from "../../dependency-graph/root-cause.ts";
+import { edgesOf, nodesOf, resolvePeer } from "../../dependency-graph/service-graph.ts";
+import { anomalyScore } from "../../detectors/anomaly-score.ts";
+import { quantileHistogram } from "../../sketch/histogram.ts";
+import type { Anomaly, Combination, Signal } from "../../wire/api-types.ts";
+import { edgeIdOf } from "./connect.ts";
+import type { Evidence, EvidenceRow } from "./evidence.ts";
+import { isolateCause } from "./isolate.ts";
+import type { Registry } from "./registry.ts";
+import { isOutgoing, type RowName } from "./roll-up.ts";
+
+/** A cause with everything it explains. */
+export interface Finding extends CauseFinding {
+  readonly combinations: readonly Combination[];
+  readonly anomalies: readonly Anomaly[];
+  readonly score: number;
+  /** Bad events above the expected at the cause. */
+  readonly excess: number;
+  /** Rows of the operations by which customers enter. */
+  readonly entryRowIds: ReadonlySet<string>;
+  /** Rows of the spans to blame. */
+  readonly blamedRowIds: ReadonlySet<string>;
+}
+
+/** A gap must grow by this much, and by this factor, to be a fault of its edge. */
+const gapShiftMsMin = 5;
+const gapShiftRatioMin = 3;
+const gapPairsMin = 10;
+const anomaliesMax = 50;
+
+export function explain(
+  registry: Registry,
+  evidence: Evidence,
+  dimensions: readonly string[],
+): Finding[] {
+  return (["errors", "slow"] as const).flatMap((signal) => {
+    const nodes = causeNodes(registry, evidence, signal);
+    const edges = causeEdges(registry, evidence, signal);
+    const findings = findCauses({ signal, nodes, edges });
+    const isVirtual = new Set(nodes.filter(beginsOutside).map(({ id }) => id));
+    return findings.map((finding) =>
+      completeFinding({ registry, evidence, dimensions, signal, finding, isVirtual }),
+    );
+  });
+}
+
+/** Told of by its callers alone. */
+function beginsOutside(node: CauseNode): boolean {
+  return node.virtual || node.silent || !node.origin.significant;
+}
+
+function causeNodes(registry: Registry, evidence: Evidence, signal: Signal): CauseNode[] {
+  const rowOf = (scope: "service" | "origin", id: string): EvidenceRow | undefined =>
+    evidence.rows.get([scope, signal, id, "", "", ""].join("\0"));
+  return nodesOf(registry.graph).map(({ id, virtual }) => ({
+    id,
+    virtual,
+    silent: !virtual && !evidence.answering.has(id) && hasHistory(registry, signal, id),
+    server: excessOfRow(rowOf("service", id)),
+    origin: excessOfRow(rowOf("origin", id)),
+    customersSeen: evidence.customersSeen.get(id),
+  }));
+}
+
+function hasHistory(registry: Registry, signal: Signal, service: string): boolean {
+  const id = ["service", signal, service, "", "", ""].join("\0");
+  return (registry.baselines.get(id)?.value.count ?? 0) > 0;
+}
+
+function causeEdges(registry: Registry, evidence: Evidence, signal: Signal): CauseEdge[] {
+  const calls = new Map<string, EvidenceRow[]>();
+  for (const row of evidence.rows.values()) {
+    if (row.scope !== "call" || row.signal !== signal) continue;
+    const id = edgeIdOf({ caller: row.service, callee: farSideOf(registry, row) });
+    calls.set(id, [...(calls.get(id) ?? []), row]);
+  }
+  return edgesOf(registry.graph).map((edge) => {
+    const id = edgeIdOf(edge);
+    const rows = (calls.get(id) ?? []).map(excessOfRow);
+    const { caller, callee } = edge;
+    return {
+      caller,
+      callee,
+      calls: rows.reduce(addExcess, noExcess),
+      gap: gapShift(registry, evidence, id),
+    };
+  });
+}
+
+/** The node a row's calls go to. */
+export function farSideOf(
+  registry: Registry,
+  row: Pick<RowName, "service" | "kind" | "peer">,
+): string {
+  const kind = row.kind === "producer" ? "producer" : "client";
+  return resolvePeer(registry.graph, { caller: row.service, peer: row.peer, kind });
+}
+
+function excessOfRow(row: EvidenceRow | undefined): Excess {
+  if (row === undefined) return noExcess;
+  const { count, bad, expected, anomalous, onsetMs, customersBad } = row;
+  return {
+    ...{ count, bad, expected, customersBad },
+    significant: anomalous,
+    onsetMs: anomalous && onsetMs === Infinity ? row.sinceMs : finite(onsetMs),
+  };
+}
+
+function finite(ms: number): number | undefined {
+  return ms === Infinity ? undefined : ms;
+}
+
+/** Two names of one far side are one edge. */
+function addExcess(a: Excess, b: Excess): Excess {
+  if (a === noExcess) return b;
+  const onsets = [a.onsetMs, b.onsetMs].filter((ms) => ms !== undefined);
+  return {
+    count: a.count + b.count,
+    bad: a.bad + b.bad,
+    expected: a.expected + b.expected,
+    significant: a.significant || b.significant,
+    onsetMs: onsets.length === 0 ? undefined : Math.min(...onsets),
+    customersBad: (a.bad >= b.bad ? a : b).customersBad,
+  };
+}
+
+function gapShift(registry: Registry, evidence: Evidence, edgeId: string): GapShift | undefined {
+  const during = evidence.gaps.get(edgeId);
+  const before = registry.gaps.get(edgeId)?.value;
+  if (during === undefined || before === undefined) return undefined;
+  const beforeMs = quantileHistogram(before, 0.5) / 1e6;
+  const duringMs = quantileHistogram(during, 0.5) / 1e6;
+  const grew = duringMs - beforeMs >= gapShiftMsMin && duringMs >= gapShiftRatioMin * beforeMs;
+  return {
+    beforeMs,
+    duringMs,
+    pairs: during.count,
+    significant: grew && during.count >= gapPairsMin,
+  };
+}
+
+function completeFinding(input: {
+  readonly registry: Registry;
+  readonly evidence: Evidence;
+  readonly dimensions: readonly string[];
+  readonly signal: Signal;
+  readonly finding: CauseFinding;
+  readonly isVirtual: ReadonlySet<string>;
+}): Finding {
+  const { registry, evidence, dimensions, signal, finding, isVirtual } = input;
+  const { name, kind } = finding.cause;
+  const isBlamed = (row: EvidenceRow): boolean => {
+    if (kind === "none") return false;
+    if (kind === "node" && !isVirtual.has(name))
+      return row.service === name && !isOutgoing(row.kind);
+    if (!isOutgoing(row.kind)) return false;
+    const callee = farSideOf(registry, row);
+    return kind === "node" ? callee === name : name === `${row.service} → ${callee}`;
+  };
+  const rows = [...evidence.rows.values()].filter((row) => row.signal === signal);
+  const blamed = rows.filter((row) => row.scope === "key" && isBlamed(row));
+  const involved = new Set([...finding.symptoms, name]);
+  const anomalous = rows.filter(
+    (row) => row.anomalous && (involved.has(row.service) || isBlamed(row)),
+  );
+  const strongest = Math.min(1, ...anomalous.map((row) => row.pValue));
+  return {
+    ...finding,
+    combinations: isolateCause({ evidence, dimensions, signal, isBlamed }),
+    anomalies: anomaliesOf(anomalous, evidence.sinceMs),
+    score: anomalyScore(strongest),
+    excess: blamed.reduce((sum, row) => sum + Math.max(0, row.bad - row.expected), 0),
+    entryRowIds: new Set(entryRows(rows, finding.entries).map(({ id }) => id)),
+    blamedRowIds: new Set(blamed.map(({ id }) => id)),
+  };
+}
+
+/** The operations by which customers meet the fault; all of the entry where none stands out. */
+function entryRows(rows: readonly EvidenceRow[], entries: readonly string[]): EvidenceRow[] {
+  const operations = rows.filter(
+    (row) => row.scope === "operation" && entries.includes(row.service) && row.bad > row.expected,
+  );
+  const standing = operations.filter((row) => row.anomalous);
+  return standing.length > 0 ? standing : operations;
+}
+
+function anomaliesOf(rows: readonly EvidenceRow[], windowStartMs: number): Anomaly[] {
+  return rows
+    .filter((row) => row.scope === "operation" || row.scope === "call")
+    .toSorted((a, b) => a.pValue - b.pValue)
+    .slice(0, anomaliesMax)
+    .map((row) => {
+      const { service, operation, kind, peer, signal, count, bad, expected, pValue, qValue } = row;
+      const score = anomalyScore(pValue);
+      return {
+        ...{ windowStartMs, service, operation, kind, peer, signal },
+        ...{ count, bad, expected, pValue, qValue, score },
+      };
+    });
+}

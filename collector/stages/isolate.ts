@@ -1,0 +1,73 @@
+/** Where exactly a cause's excess lies: leaves of the evidence handed to the isolation search. */
+import { defaultIsolationOptions, isolate } from "../../detectors/isolation.ts";
+import { boundsHll, createHll, mergeHll } from "../../sketch/hll.ts";
+import type { Combination, Signal } from "../../wire/api-types.ts";
+import type { Evidence, EvidenceRow } from "./evidence.ts";
+import { isOutgoing } from "./roll-up.ts";
+
+export interface IsolateInput {
+  readonly evidence: Evidence;
+  readonly dimensions: readonly string[];
+  readonly signal: Signal;
+  /** Keeps the rows of the spans to blame. */
+  readonly isBlamed: (row: EvidenceRow) => boolean;
+}
+
+/** The combinations that explain the excess, strongest first; none when it is spread evenly. */
+export function isolateCause(input: IsolateInput): Combination[] {
+  const { evidence, dimensions, signal, isBlamed } = input;
+  const blamed = [...evidence.rows.values()].filter(
+    (row) => row.scope === "key" && row.signal === signal && isBlamed(row),
+  );
+  const rows = ofWorstKind(blamed);
+  const nameable = dimensions.map((name, index) => ({ name, index })).filter(isNameable);
+  const leaves = rows.map((row) => ({
+    key: nameable.map(({ index }) => row.key?.[index] ?? ""),
+    count: row.count,
+    bad: blameOf(row),
+    expected: Math.min(row.expected, row.count),
+  }));
+  const names = nameable.map(({ name }) => name);
+  const { combinations } = isolate(leaves, defaultIsolationOptions(names));
+  return combinations
+    .filter((combination) => combination.attributes.length > 0)
+    .map(({ attributes, count, bad, expected, explained, pValue }) => ({
+      ...{ attributes, count, bad, expected, explained, pValue },
+      customers: customersOf(rows.filter((row) => matches(row, attributes, dimensions))),
+    }));
+}
+
+/** A span's kind is how it was recorded, not where a fault lies. */
+function isNameable({ name }: { readonly name: string }): boolean {
+  return name !== "span.kind" && name !== "peer";
+}
+
+/** What began in this key: for calls going out, every bad one. */
+function blameOf(row: EvidenceRow): number {
+  return isOutgoing(row.kind) ? row.bad : row.originBad;
+}
+
+/** Spans of several kinds tell of the same events; the kind with the most bad ones tells it best. */
+function ofWorstKind(rows: readonly EvidenceRow[]): EvidenceRow[] {
+  const badByKind = new Map<string, number>();
+  for (const row of rows) badByKind.set(row.kind, (badByKind.get(row.kind) ?? 0) + blameOf(row));
+  const worst = [...badByKind].sort((a, b) => b[1] - a[1])[0]?.[0];
+  return rows.filter((row) => row.kind === worst);
+}
+
+function matches(
+  row: EvidenceRow,
+  attributes: Combination["attributes"],
+  dimensions: readonly string[],
+): boolean {
+  return attributes.every(
+    ({ dimension, value }) => row.key?.[dimensions.indexOf(dimension)] === value,
+  );
+}
+
+function customersOf(rows: readonly EvidenceRow[]): Combination["customers"] {
+  const union = createHll();
+  for (const row of rows) if (row.customersBad !== undefined) mergeHll(union, row.customersBad);
+  const bounds = boundsHll(union);
+  return bounds.value === 0 ? null : bounds;
+}

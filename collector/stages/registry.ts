@@ -1,0 +1,163 @@
+/**
+ * What outlives a window: baselines, thresholds for slow, and the learnt graph. Stages are given
+ * it and keep nothing themselves, so the same stages can run over live windows and over history.
+ *
+ * Bounds: `rowsMax` baselines and as many thresholds; what has been idle for a day is forgotten
+ * first, and rows beyond the bound go untested and are counted.
+ */
+
+import { createHalfEdgeJoin, type HalfEdgeJoin } from "../../dependency-graph/half-edge-join.ts";
+import { createServiceGraph, type ServiceGraph } from "../../dependency-graph/service-graph.ts";
+import {
+  type CountBaseline,
+  createCountBaseline,
+  defaultCountPrior,
+  expectedBad,
+} from "../../detectors/count-baseline.ts";
+import { createSlowThreshold, type SlowThreshold } from "../../detectors/slow-threshold.ts";
+import { copyHistogram, type Histogram, mergeHistogram } from "../../sketch/histogram.ts";
+import type { Threshold, Thresholds } from "../../wire/agent-link.ts";
+import type { CallSide } from "./connect.ts";
+import type { OperationDurations, RowName } from "./roll-up.ts";
+
+export const rowsMax = 400_000;
+export const idleMsMax = 24 * 3_600_000;
+
+/** Agents hear of a new threshold with their next batch or heartbeat, at most this much later. */
+const thresholdDelayMs = 5_000;
+
+interface Kept<T> {
+  readonly value: T;
+  lastMs: number;
+}
+
+export interface OperationThreshold {
+  readonly service: string;
+  readonly operation: string;
+  readonly kind: string;
+  readonly peer: string;
+  readonly slow: SlowThreshold;
+  /** Windows that start later have their slow spans counted. */
+  usableFromMs: number;
+}
+
+export interface Registry {
+  readonly baselines: Map<string, Kept<CountBaseline>>;
+  readonly thresholds: Map<string, Kept<OperationThreshold>>;
+  thresholdsRevision: number;
+  readonly graph: ServiceGraph;
+  readonly halfEdges: HalfEdgeJoin<CallSide>;
+  /** Gaps of healthy windows by edge: what a call normally loses between its two sides. */
+  readonly gaps: Map<string, Kept<Histogram>>;
+  /** Rows that found no place. */
+  untested: number;
+}
+
+export function createRegistry(): Registry {
+  return {
+    baselines: new Map(),
+    thresholds: new Map(),
+    thresholdsRevision: 0,
+    graph: createServiceGraph(),
+    halfEdges: createHalfEdgeJoin(),
+    gaps: new Map(),
+    untested: 0,
+  };
+}
+
+/**
+ * The baseline of a row, made when first asked for. A key seen for the first time, as after a
+ * deploy, is believed to be like its operation until it has a history of its own.
+ */
+export function baselineOf(
+  registry: Registry,
+  name: RowName,
+  parent: CountBaseline | undefined,
+  nowMs: number,
+): CountBaseline | undefined {
+  const known = registry.baselines.get(name.id);
+  if (known !== undefined) {
+    known.lastMs = nowMs;
+    return known.value;
+  }
+  if (registry.baselines.size >= rowsMax) {
+    registry.untested += 1;
+    return undefined;
+  }
+  const rate = parent === undefined ? defaultCountPrior.rate : expectedBad(parent, 1);
+  const value = createCountBaseline({ ...defaultCountPrior, rate });
+  registry.baselines.set(name.id, { value, lastMs: nowMs });
+  return value;
+}
+
+export function thresholdOf(
+  registry: Registry,
+  operation: OperationDurations,
+  nowMs: number,
+): OperationThreshold | undefined {
+  const known = registry.thresholds.get(operation.id);
+  if (known !== undefined) {
+    known.lastMs = nowMs;
+    return known.value;
+  }
+  if (registry.thresholds.size >= rowsMax) return undefined;
+  const { service, operation: name, kind, peer } = operation;
+  const slow = createSlowThreshold();
+  const value = { service, operation: name, kind, peer, slow, usableFromMs: Infinity };
+  registry.thresholds.set(operation.id, { value, lastMs: nowMs });
+  return value;
+}
+
+/** A threshold has changed: agents are to fetch the new list. */
+export function publishThreshold(
+  registry: Registry,
+  threshold: OperationThreshold,
+  nowMs: number,
+): void {
+  registry.thresholdsRevision += 1;
+  if (threshold.usableFromMs === Infinity) threshold.usableFromMs = nowMs + thresholdDelayMs;
+}
+
+export function isSlowKnown(
+  registry: Registry,
+  operationId: string,
+  windowStartMs: number,
+): boolean {
+  const known = registry.thresholds.get(operationId);
+  return known !== undefined && known.value.usableFromMs <= windowStartMs;
+}
+
+export function thresholdsOf(registry: Registry): Thresholds {
+  const items: Threshold[] = [];
+  for (const { value } of registry.thresholds.values()) {
+    const { service, operation, kind, peer, slow } = value;
+    if (slow.bucket !== undefined) {
+      items.push({ service, operation, kind, peer, slowBucket: slow.bucket });
+    }
+  }
+  return { revision: registry.thresholdsRevision, items };
+}
+
+/** Gaps of a healthy window become part of their edges' references. */
+export function learnGaps(
+  registry: Registry,
+  gaps: ReadonlyMap<string, Histogram>,
+  nowMs: number,
+): void {
+  for (const [edge, gapNs] of gaps) {
+    const known = registry.gaps.get(edge);
+    if (known !== undefined) {
+      mergeHistogram(known.value, gapNs);
+      known.lastMs = nowMs;
+    } else if (registry.gaps.size < rowsMax) {
+      registry.gaps.set(edge, { value: copyHistogram(gapNs), lastMs: nowMs });
+    }
+  }
+}
+
+/** Forgets what no window has touched for a day. */
+export function forgetIdle(registry: Registry, nowMs: number): void {
+  for (const kept of [registry.baselines, registry.thresholds, registry.gaps]) {
+    for (const [id, { lastMs }] of kept) if (nowMs - lastMs > idleMsMax) kept.delete(id);
+  }
+}

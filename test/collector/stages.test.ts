@@ -1,0 +1,163 @@
+import { describe, expect, test } from "vitest";
+import { createPrng } from "../../base/prng.ts";
+import { createDecider } from "../../collector/stages/decider.ts";
+import type { IncidentDetail } from "../../wire/api-types.ts";
+import {
+  applyThresholds,
+  createShop,
+  type Shop,
+  serveWindow,
+  type Trouble,
+  windowMs,
+} from "./shop-model.ts";
+
+interface Run {
+  readonly incidents: readonly IncidentDetail[];
+  readonly events: readonly string[];
+  readonly shop: Shop;
+}
+
+interface Plan {
+  readonly seed: number;
+  readonly learn?: number;
+  readonly bad: number;
+  readonly after?: number;
+  readonly requests?: number;
+  /** So many of a troubled window's requests are the first customer's. */
+  readonly flood?: number;
+  readonly trouble: Trouble;
+}
+
+/** Learns, is troubled, recovers: the stages over all of it. */
+function check({ seed, learn = 8, bad, after = 0, requests = 300, flood = 0, trouble }: Plan): Run {
+  const shop = createShop(createPrng(seed));
+  const decider = createDecider({ customersMin: 5 });
+  const events: string[] = [];
+  const startMs = 1_800_000_000_000;
+  for (let index = 0; index < learn + bad + after; index++) {
+    const windowStartMs = startMs + index * windowMs;
+    const isTroubled = index >= learn && index < learn + bad;
+    if (index === learn) {
+      shop.hurt.failed.clear();
+      shop.hurt.slow.clear();
+    }
+    const cube = serveWindow(
+      shop,
+      windowStartMs,
+      isTroubled ? { requests: requests + flood, flood, trouble } : { requests },
+    );
+    const windowEndMs = windowStartMs + windowMs;
+    const window = { cube, halfEdges: [], coverage: 1, revised: false, windowStartMs, windowEndMs };
+    const decision = decider.decide(window, windowEndMs + 5_000);
+    events.push(...decision.events.map(({ type }) => type));
+    applyThresholds(shop, decider.thresholds());
+  }
+  return { incidents: decider.incidents(), events, shop };
+}
+
+const faults: readonly {
+  name: string;
+  trouble: Trouble;
+  cause: string;
+  attributes: Record<string, string>;
+  slow?: boolean;
+}[] = [
+  {
+    name: "errors in one version of payments for one region and card type",
+    trouble: {
+      fails: ({ service, version, customer }) =>
+        service === "payments" &&
+        version === "2.4.0" &&
+        customer.region === "eu-west-1" &&
+        customer.card === "amex",
+    },
+    cause: "payments",
+    attributes: {
+      "service.version": "2.4.0",
+      "cloud.region": "eu-west-1",
+      "payment.card.type": "amex",
+    },
+  },
+  {
+    name: "a slow database behind two services",
+    trouble: { losesMs: ({ service }) => (service.startsWith("postgresql") ? 400 : 0) },
+    cause: "postgresql:shop",
+    attributes: {},
+    slow: true,
+  },
+  {
+    name: "a dependency down",
+    trouble: { isDown: (service) => service === "inventory" },
+    cause: "inventory",
+    attributes: {},
+  },
+  {
+    name: "a deploy that is slow only for large carts",
+    trouble: {
+      losesMs: ({ service, cartSize }) => (service === "pricing" && cartSize === "large" ? 500 : 0),
+    },
+    cause: "pricing",
+    attributes: { "cart.size": "large" },
+    slow: true,
+  },
+  {
+    name: "a quiet service between cause and symptom",
+    trouble: {
+      failsInside: ({ service, customer }) => service === "tax" && customer.region === "us-east-1",
+    },
+    cause: "tax",
+    attributes: {},
+  },
+];
+
+describe.each(faults)("$name", ({ trouble, cause, attributes, slow }) => {
+  test.each([1, 2, 3, 4, 5])(
+    "seed %i: one incident, right cause, combination and customers",
+    (seed) => {
+      const { incidents, shop } = check({ seed, bad: 4, trouble });
+      expect(incidents.map((incident) => incident.title)).toHaveLength(1);
+      const incident = incidents[0] as IncidentDetail;
+      expect(incident.cause.name).toBe(cause);
+      expect(incident.page).toBe(true);
+      const first = incident.combinations[0]?.attributes ?? [];
+      expect(Object.fromEntries(first.map(({ dimension, value }) => [dimension, value]))).toEqual(
+        attributes,
+      );
+      const truth = slow === true ? shop.hurt.slow.size : shop.hurt.failed.size;
+      expect(Math.abs((incident.impact.customers?.value ?? 0) - truth)).toBeLessThanOrEqual(
+        Math.max(1, 0.05 * truth),
+      );
+      expect(incident.graph.hops[0]?.from).toBe("frontend");
+      expect(incident.graph.hops.at(-1)?.to).toBe(cause);
+    },
+  );
+});
+
+test("a fault that ends resolves its one incident", () => {
+  const { events, incidents } = check({
+    seed: 7,
+    bad: 4,
+    after: 6,
+    trouble: (faults[0] as { trouble: Trouble }).trouble,
+  });
+  expect(events[0]).toBe("incident.opened");
+  expect(events.at(-1)).toBe("incident.resolved");
+  expect(events.filter((type) => type !== "incident.updated")).toHaveLength(2);
+  expect(incidents[0]?.status).toBe("resolved");
+});
+
+test("one misbehaving customer pages nobody, however many errors", () => {
+  const { incidents } = check({
+    seed: 11,
+    bad: 4,
+    trouble: { fails: ({ service, customer }) => service === "frontend" && customer.id === 0 },
+    flood: 1_000,
+  });
+  expect(incidents.filter((incident) => incident.page)).toEqual([]);
+  expect(incidents[0]?.gate).toMatch(/fewer than 5 customers/);
+});
+
+test("an hour without a fault opens nothing", () => {
+  const { incidents } = check({ seed: 13, learn: 360, bad: 0, trouble: {} });
+  expect(incidents).toEqual([]);
+});
