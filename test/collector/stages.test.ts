@@ -161,3 +161,25 @@ test("an hour without a fault opens nothing", () => {
   const { incidents } = check({ seed: 13, learn: 360, bad: 0, trouble: {} });
   expect(incidents).toEqual([]);
 });
+
+test("a decider restored from a snapshot goes on as the one that was never stopped", () => {
+  const trouble = (faults[0] as { trouble: Trouble }).trouble;
+  const shop = createShop(createPrng(17));
+  const unbroken = createDecider({ customersMin: 5 });
+  let restarted = createDecider({ customersMin: 5 });
+  for (let index = 0; index < 14; index++) {
+    const windowStartMs = 1_800_000_000_000 + index * windowMs;
+    const windowEndMs = windowStartMs + windowMs;
+    const options = index < 8 ? { requests: 300 } : { requests: 300, trouble };
+    const cube = serveWindow(shop, windowStartMs, options);
+    const window = { cube, halfEdges: [], coverage: 1, revised: false, windowStartMs, windowEndMs };
+    const decision = unbroken.decide(window, windowEndMs);
+    expect(restarted.decide(window, windowEndMs)).toEqual(decision);
+    applyThresholds(shop, unbroken.thresholds());
+    const snapshot = structuredClone(restarted.snapshot());
+    restarted = createDecider({ customersMin: 5 });
+    restarted.restore(snapshot);
+  }
+  expect(restarted.incidents()).toEqual(unbroken.incidents());
+  expect(restarted.incidents()).toHaveLength(1);
+});
