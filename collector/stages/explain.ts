@@ -90,11 +90,12 @@ function causeEdges(registry: Registry, evidence: Evidence, signal: Signal): Cau
   return edgesOf(registry.graph).map((edge) => {
     const id = edgeIdOf(edge);
     const rows = (calls.get(id) ?? []).map(excessOfRow);
-    const { caller, callee } = edge;
+    const { caller, callee, count } = edge;
     return {
       caller,
       callee,
-      calls: rows.reduce(addExcess, noExcess),
+      // What a queue hands on has no calling side of its own: it happens, and is never bad.
+      calls: rows.length === 0 ? { ...noExcess, count } : rows.reduce(addExcess, noExcess),
       gap: gapShift(registry, evidence, id),
     };
   });
