@@ -3,10 +3,10 @@
  * A decider is deterministic: the same windows at the same times give the same decisions, which
  * is what lets a restart rebuild its state from stored windows.
  */
-import type { KeyId } from "../sketch/key.ts";
 import type { Cube } from "../sketch/cube.ts";
-import type { Incident, IncidentDetail, RootCauseGraph } from "../wire/api-types.ts";
+import type { KeyId } from "../sketch/key.ts";
 import type { Thresholds } from "../wire/agent-link.ts";
+import type { Incident, IncidentDetail, RootCauseGraph } from "../wire/api-types.ts";
 
 /** One side of a call, with the rate at which its agent sampled such sides. */
 export interface HalfEdgeInWindow {

@@ -23,16 +23,8 @@ import {
 } from "../../sketch/histogram.ts";
 import { keyOf } from "../../sketch/key.ts";
 import type { ClosedWindow, HalfEdgeInWindow } from "../decide.ts";
+import type { CallSide } from "./call-side.ts";
 import type { Registry } from "./registry.ts";
-
-/** What a half-edge tells of its side. */
-export interface CallSide {
-  readonly service: string;
-  readonly kind: string;
-  readonly peer: string;
-  /** One in 2^shift such sides was kept. */
-  readonly shift: number;
-}
 
 /** Gaps of one window by edge, see `edgeIdOf`. */
 export type Gaps = ReadonlyMap<string, Histogram>;

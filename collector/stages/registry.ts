@@ -17,7 +17,7 @@ import {
 import { createSlowThreshold, type SlowThreshold } from "../../detectors/slow-threshold.ts";
 import { copyHistogram, type Histogram, mergeHistogram } from "../../sketch/histogram.ts";
 import type { Threshold, Thresholds } from "../../wire/agent-link.ts";
-import type { CallSide } from "./connect.ts";
+import type { CallSide } from "./call-side.ts";
 import type { OperationDurations, RowName } from "./roll-up.ts";
 
 export const rowsMax = 400_000;

@@ -1,0 +1,252 @@
+/**
+ * The numbered event stream over WebSocket: a snapshot, then every event after the client's last
+ * one, or a `gap` message for numbers that are gone.
+ *
+ *   following ──buffer full──▶ stalled ──drains──▶ following (skipped to latest when it was long)
+ *                                 └──30 s──▶ closed with 1013
+ *
+ * Clients share the ring of events and hold only a position in it; what is buffered for one client
+ * stays below `clientBufferBytesMax`.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocket, WebSocketServer } from "ws";
+import { type Cancel, type Clock, every } from "../../base/clock.ts";
+import type { Counter, Meter } from "../../base/meter.ts";
+import type { Incident, StreamEvent, StreamMessage } from "../../wire/api-types.ts";
+import type { EventsView } from "../store/store.ts";
+
+export interface EventStreamOptions {
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly events: EventsView;
+  readonly incidents: () => readonly Incident[];
+  readonly clientsMax: number;
+  /** Bytes buffered for one client before it counts as stalled. */
+  readonly clientBufferBytesMax?: number;
+}
+
+export interface EventStream {
+  /** Takes over a connection whose upgrade was found to be in order. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, query: StreamQuery): void;
+  readonly full: boolean;
+  /** New events are in the ring. */
+  publish(): void;
+  shutdown(): Promise<void>;
+}
+
+export interface StreamQuery {
+  /** The last number the client has seen; undefined to follow from now on. */
+  readonly since: number | undefined;
+  readonly epoch: string | undefined;
+}
+
+interface Client {
+  readonly socket: WebSocket;
+  /** The next number to send. */
+  cursor: number;
+  stalledSinceMs: number | undefined;
+  alive: boolean;
+}
+
+const clientBufferBytesMaxDefault = 2 ** 20;
+const messageBytesMax = 64 * 2 ** 10;
+const pingEveryMs = 15_000;
+/** A stall shorter than this loses nothing; after a longer one the latest state matters more. */
+const skipAfterMs = 5_000;
+const closeAfterMs = 30_000;
+const checkEveryMs = 1_000;
+const tryAgainLater = 1013;
+const goingAway = 1001;
+const policyViolation = 1008;
+
+export function createEventStream(options: EventStreamOptions): EventStream {
+  return new Stream(options);
+}
+
+class Stream implements EventStream {
+  readonly #options: EventStreamOptions;
+  readonly #bufferBytesMax: number;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: messageBytesMax,
+  });
+  readonly #clients = new Set<Client>();
+  readonly #skipped: Counter;
+  readonly #closedSlow: Counter;
+  readonly #cancels: readonly Cancel[];
+
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+    this.#bufferBytesMax = options.clientBufferBytesMax ?? clientBufferBytesMaxDefault;
+    const { meter, clock } = options;
+    meter.gauge("brunt_collector_stream_clients", "clients of the event stream", () => {
+      return this.#clients.size;
+    });
+    meter.gauge(
+      "brunt_collector_stream_buffered_bytes",
+      "bytes waiting for the slowest client of the event stream",
+      () => Math.max(0, ...[...this.#clients].map(({ socket }) => socket.bufferedAmount)),
+    );
+    this.#skipped = meter.counter(
+      "brunt_collector_stream_skipped_events_total",
+      "events not sent to a client because it was slow or the numbers were gone",
+    );
+    this.#closedSlow = meter.counter(
+      "brunt_collector_stream_slow_clients_total",
+      "clients closed because they did not read for 30 s",
+    );
+    this.#cancels = [
+      every(clock, checkEveryMs, () => this.#checkAll()),
+      every(clock, pingEveryMs, () => this.#pingAll()),
+    ];
+  }
+
+  get full(): boolean {
+    return this.#clients.size >= this.#options.clientsMax;
+  }
+
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, query: StreamQuery): void {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#welcome(webSocket, query);
+    });
+  }
+
+  #welcome(socket: WebSocket, query: StreamQuery): void {
+    const { events, incidents } = this.#options;
+    const client: Client = {
+      socket,
+      cursor: events.nextSeq,
+      stalledSinceMs: undefined,
+      alive: true,
+    };
+    this.#clients.add(client);
+    socket.on("close", () => this.#clients.delete(client));
+    socket.on("error", () => socket.terminate());
+    socket.on("pong", () => {
+      client.alive = true;
+    });
+    socket.on("message", () => socket.close(policyViolation, "this stream takes no messages"));
+    this.#send(client, {
+      type: "hello",
+      epoch: events.epoch,
+      nextSeq: events.nextSeq,
+      incidents: incidents(),
+    });
+    if (query.since !== undefined) this.#resume(client, query.since, query.epoch);
+    this.#pump(client);
+  }
+
+  /** Puts the client where it left off; with another numbering there is no such place. */
+  #resume(client: Client, since: number, epoch: string | undefined): void {
+    const { events } = this.#options;
+    const known = (epoch === undefined || epoch === events.epoch) && since < events.nextSeq;
+    if (known) client.cursor = since + 1;
+    else if (events.nextSeq > 1) this.#gap(client, 1, events.nextSeq - 1);
+    else this.#send(client, { type: "gap", fromSeq: 0, toSeq: 0 });
+  }
+
+  publish(): void {
+    for (const client of this.#clients) this.#pump(client);
+  }
+
+  /** Sends what the client has not seen, as far as its buffer has room. */
+  #pump(client: Client): void {
+    const { events, clock } = this.#options;
+    if (client.socket.readyState !== WebSocket.OPEN) return;
+    while (client.cursor < events.nextSeq) {
+      if (client.socket.bufferedAmount >= this.#bufferBytesMax) {
+        client.stalledSinceMs ??= clock.nowMs();
+        return;
+      }
+      this.#leaveStall(client);
+      if (client.cursor < events.nextSeq) this.#sendNext(client);
+    }
+  }
+
+  #leaveStall(client: Client): void {
+    const { events, clock } = this.#options;
+    const since = client.stalledSinceMs;
+    client.stalledSinceMs = undefined;
+    if (since === undefined || clock.nowMs() - since < skipAfterMs) return;
+    this.#gap(client, client.cursor, events.nextSeq - 1);
+    client.cursor = events.nextSeq;
+  }
+
+  #sendNext(client: Client): void {
+    const event = firstFrom(this.#options.events.ring, client.cursor);
+    const available = event?.seq ?? this.#options.events.nextSeq;
+    if (available > client.cursor) {
+      this.#gap(client, client.cursor, available - 1);
+      client.cursor = available;
+      return;
+    }
+    if (event !== undefined) this.#send(client, event);
+    client.cursor++;
+  }
+
+  #gap(client: Client, fromSeq: number, toSeq: number): void {
+    this.#skipped.add(toSeq - fromSeq + 1);
+    this.#send(client, { type: "gap", fromSeq, toSeq });
+  }
+
+  #send(client: Client, message: StreamMessage): void {
+    client.socket.send(JSON.stringify(message), () => {
+      if (client.stalledSinceMs !== undefined) this.#pump(client);
+    });
+  }
+
+  #checkAll(): void {
+    const now = this.#options.clock.nowMs();
+    for (const client of this.#clients) {
+      this.#pump(client);
+      const since = client.stalledSinceMs;
+      if (since === undefined || now - since < closeAfterMs) continue;
+      this.#closedSlow.add();
+      this.#clients.delete(client);
+      client.socket.close(tryAgainLater, "reads too slowly; connect again with since");
+      this.#terminateLater(client.socket);
+    }
+  }
+
+  /** A client that does not read does not answer a close either. */
+  #terminateLater(socket: WebSocket): void {
+    this.#options.clock.after(checkEveryMs, () => socket.terminate());
+  }
+
+  #pingAll(): void {
+    for (const client of this.#clients) {
+      // A ping would wait behind what the client does not read; `checkAll` deals with it.
+      if (client.stalledSinceMs !== undefined) continue;
+      if (!client.alive) {
+        client.socket.terminate();
+        continue;
+      }
+      client.alive = false;
+      client.socket.ping();
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    for (const cancel of this.#cancels) cancel();
+    for (const { socket } of this.#clients) {
+      socket.close(goingAway, "the collector is shutting down");
+      socket.terminate();
+    }
+    this.#clients.clear();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+/** The first event numbered `seq` or above, by bisection. */
+function firstFrom(ring: readonly StreamEvent[], seq: number): StreamEvent | undefined {
+  let low = 0;
+  let high = ring.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ring[middle] as StreamEvent).seq < seq) low = middle + 1;
+    else high = middle;
+  }
+  return ring[low];
+}

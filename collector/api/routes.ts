@@ -1,0 +1,215 @@
+/** The API's routes. Their schemas check what comes in and make the OpenAPI document. */
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { type Meter, renderPrometheus } from "../../base/meter.ts";
+import type { Problem, Result } from "../../base/result.ts";
+import type { Ack, Thresholds } from "../../wire/agent-link.ts";
+import type {
+  Incident,
+  IncidentDetail,
+  KeySummary,
+  RootCauseGraph,
+  WindowSummary,
+} from "../../wire/api-types.ts";
+import type { KeyQuery } from "../queries.ts";
+import { sendProblem } from "./refusals.ts";
+import { query, queryInteger, reference, responseList } from "./schemas.ts";
+
+/** What the routes answer from. */
+export interface ApiSource {
+  accept(bytes: Uint8Array): Promise<Result<Ack>>;
+  thresholds(): Thresholds;
+  incidents(): readonly IncidentDetail[];
+  incident(id: string): IncidentDetail | undefined;
+  graph(): RootCauseGraph;
+  keys(query: KeyQuery): Promise<Result<readonly KeySummary[]>>;
+  windows(limit: number): readonly WindowSummary[];
+  /** Why the collector is not ready; undefined when it is. */
+  notReady(): Problem | undefined;
+}
+
+export const batchContentType = "application/vnd.brunt.sketch-batch";
+export const batchesPath = "/api/v1/batches";
+export const streamPath = "/api/v1/stream";
+export const openApiPath = "/api/v1/openapi.json";
+
+const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
+/** Queries that read stored windows may run at one time. */
+const queriesMax = 4;
+
+export function addRoutes(app: FastifyInstance, source: ApiSource, meter: Meter): void {
+  addAgentRoutes(app, source);
+  addIncidentRoutes(app, source);
+  addHistoryRoutes(app, source);
+  addOperationRoutes(app, source, meter);
+}
+
+const refusals = {
+  "4xx": { description: "the request is refused", ...reference("Problem") },
+  "5xx": { description: "the collector cannot answer now", ...reference("Problem") },
+};
+
+function answers(schema: Readonly<Record<string, unknown>>, description: string) {
+  return { 200: { description, ...schema }, ...refusals };
+}
+
+function addAgentRoutes(app: FastifyInstance, source: ApiSource): void {
+  app.post(
+    batchesPath,
+    {
+      schema: {
+        operationId: "sendBatch",
+        summary: "Takes one sketch batch; the answer means that it is durable",
+        tags: ["agents"],
+        consumes: [batchContentType],
+        body: { type: "string", format: "binary" },
+        response: answers(reference("Ack"), "durable, or durable already"),
+      },
+      // The body is bytes, which no JSON schema can check; the batch decoder does.
+      validatorCompiler: () => () => true,
+    },
+    async (request, reply) => sendResult(reply, await source.accept(request.body as Buffer)),
+  );
+  app.get(
+    "/api/v1/thresholds",
+    {
+      schema: {
+        operationId: "thresholds",
+        summary: "From which duration a span is slow, by key",
+        tags: ["agents"],
+        response: answers(reference("Thresholds"), "the newest thresholds"),
+      },
+    },
+    () => source.thresholds(),
+  );
+}
+
+function addIncidentRoutes(app: FastifyInstance, source: ApiSource): void {
+  app.get<{ Querystring: { status: "firing" | "resolved" | "all"; limit: number } }>(
+    "/api/v1/incidents",
+    {
+      schema: {
+        operationId: "incidents",
+        summary: "Incidents, newest first",
+        tags: ["incidents"],
+        querystring: query({
+          status: { type: "string", enum: ["firing", "resolved", "all"], default: "all" },
+          limit: queryInteger({ default: 100, min: 1, max: 1_000, description: "at most" }),
+        }),
+        response: answers(responseList("Incident"), "without graph and anomalies"),
+      },
+    },
+    ({ query: { status, limit } }) =>
+      newestFirst(source.incidents())
+        .filter((incident) => status === "all" || incident.status === status)
+        .slice(0, limit)
+        .map(withoutDetail),
+  );
+  app.get<{ Params: { id: string } }>(
+    "/api/v1/incidents/:id",
+    {
+      schema: {
+        operationId: "incident",
+        summary: "One incident with its root-cause graph",
+        tags: ["incidents"],
+        params: { type: "object", required: ["id"], properties: { id: { type: "string" } } },
+        response: answers(reference("IncidentDetail"), "the incident"),
+      },
+    },
+    ({ params: { id } }, reply) =>
+      source.incident(id) ??
+      sendProblem(reply, { code: "NOT_FOUND", message: `no incident ${JSON.stringify(id)}` }),
+  );
+  app.get(
+    "/api/v1/graph",
+    {
+      schema: {
+        operationId: "graph",
+        summary: "Services and the calls between them, as of the last window",
+        tags: ["incidents"],
+        response: answers(reference("RootCauseGraph"), "the dependency graph"),
+      },
+    },
+    () => source.graph(),
+  );
+}
+
+function addHistoryRoutes(app: FastifyInstance, source: ApiSource): void {
+  let running = 0;
+  app.get<{ Querystring: KeyQuery }>(
+    "/api/v1/keys",
+    {
+      schema: {
+        operationId: "keys",
+        summary: "The busiest composite keys of the newest closed windows, merged",
+        tags: ["history"],
+        querystring: query({
+          service: { type: "string", maxLength: 256, default: "", description: "'' for all" },
+          limit: queryInteger({ default: 100, min: 1, max: 10_000, description: "at most" }),
+          windows: queryInteger({ default: 6, min: 1, max: 60, description: "newest to merge" }),
+        }),
+        response: answers(responseList("KeySummary"), "busiest first"),
+      },
+    },
+    async (request, reply) => {
+      if (running >= queriesMax) {
+        const message = `${queriesMax} queries are running; try again`;
+        return sendProblem(reply, { code: "OVERLOADED", message });
+      }
+      running++;
+      try {
+        return sendResult(reply, await source.keys(request.query));
+      } finally {
+        running--;
+      }
+    },
+  );
+  app.get<{ Querystring: { limit: number } }>(
+    "/api/v1/windows",
+    {
+      schema: {
+        operationId: "windows",
+        summary: "Closed windows, newest first",
+        tags: ["history"],
+        querystring: query({
+          limit: queryInteger({ default: 60, min: 1, max: 10_000, description: "at most" }),
+        }),
+        response: answers(responseList("WindowSummary"), "newest first"),
+      },
+    },
+    ({ query: { limit } }) => source.windows(limit),
+  );
+}
+
+function addOperationRoutes(app: FastifyInstance, source: ApiSource, meter: Meter): void {
+  const text = (operationId: string, summary: string) => ({
+    operationId,
+    summary,
+    tags: ["operation"],
+    produces: ["text/plain"],
+    response: { 200: { description: "text", type: "string" }, "5xx": refusals["5xx"] },
+  });
+  app.get("/metrics", { schema: text("metrics", "Prometheus metrics") }, (_, reply) =>
+    reply.type(prometheusContentType).send(renderPrometheus(meter)),
+  );
+  app.get("/livez", { schema: text("livez", "The process answers") }, (_, reply) =>
+    reply.type("text/plain").send("ok\n"),
+  );
+  app.get("/readyz", { schema: text("readyz", "Batches are taken") }, (_, reply) => {
+    const problem = source.notReady();
+    if (problem !== undefined) return sendProblem(reply, problem);
+    return reply.type("text/plain").send("ok\n");
+  });
+}
+
+function sendResult<T>(reply: FastifyReply, result: Result<T>): FastifyReply {
+  return result.ok ? reply.send(result.value) : sendProblem(reply, result.error);
+}
+
+function newestFirst(incidents: readonly IncidentDetail[]): IncidentDetail[] {
+  return [...incidents].sort((a, b) => b.startedAtMs - a.startedAtMs);
+}
+
+/** The incident as lists and the stream carry it. */
+export function withoutDetail({ graph: _, anomalies: __, ...incident }: IncidentDetail): Incident {
+  return incident;
+}

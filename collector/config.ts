@@ -1,0 +1,66 @@
+/** What a user may set on a collector. Sizes in bytes, times in the unit the name ends with. */
+import {
+  defaultsOf,
+  type Fields,
+  integerField,
+  parseConfig,
+  textField,
+  textsField,
+} from "../base/config.ts";
+import type { Result } from "../base/result.ts";
+
+export interface CollectorConfig {
+  /** Address to listen on; loopback unless the user says otherwise. */
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  /** Host names browsers may use besides the loopback ones while listening on loopback. */
+  readonly allowedHosts: readonly string[];
+  /** Directory of the embedded store; made when absent. */
+  readonly dataDir: string;
+  /** How long closed windows are kept. */
+  readonly retentionHours: number;
+  /** Directory with the built user interface; absent means the API alone is served. */
+  readonly uiDir: string;
+  /** Page gate: an incident with fewer customers affected is shown but pages nobody. */
+  readonly customersMin: number;
+  /** Length of a window; agents must use the same. */
+  readonly windowLengthMs: number;
+  /** Composite keys of one window before the least important dimensions are folded. */
+  readonly keysMax: number;
+  /** Half-edges kept for one window. */
+  readonly halfEdgesMax: number;
+  /** Agent streams remembered. */
+  readonly streamsMax: number;
+  /** Bytes of batches being received and made durable at one time. */
+  readonly inFlightBytesMax: number;
+  /** WebSocket clients of the event stream. */
+  readonly streamClientsMax: number;
+}
+
+const fields: Fields<CollectorConfig> = {
+  host: textField({ default: "127.0.0.1", pattern: /^[\w.:-]+$/, hint: "a host or address" }),
+  port: integerField({ default: 4319, min: 0, max: 65_535 }),
+  allowedHosts: textsField({ default: [], countMax: 32 }),
+  dataDir: textField({ default: "brunt-data", pattern: /^[^\0]+$/, hint: "a directory" }),
+  // Two days: as long as late data is still taken into history.
+  retentionHours: integerField({ default: 48, min: 1, max: 8_784 }),
+  uiDir: textField({ default: "dist/ui", pattern: /^[^\0]*$/, hint: "a directory" }),
+  // One misbehaving customer must not wake anybody.
+  customersMin: integerField({ default: 3, min: 1, max: 1_000_000 }),
+  windowLengthMs: integerField({ default: 10_000, min: 1_000, max: 600_000 }),
+  keysMax: integerField({ default: 100_000, min: 100, max: 1_000_000 }),
+  halfEdgesMax: integerField({ default: 200_000, min: 0, max: 10_000_000 }),
+  streamsMax: integerField({ default: 10_000, min: 1, max: 100_000 }),
+  inFlightBytesMax: integerField({ default: 64 * 2 ** 20, min: 4 * 2 ** 20, max: 2 ** 33 }),
+  streamClientsMax: integerField({ default: 500, min: 1, max: 10_000 }),
+};
+
+export function defaultCollectorConfig(): CollectorConfig {
+  return defaultsOf(fields);
+}
+
+/** A complete configuration, or every problem in `raw` with its path. */
+export function parseCollectorConfig(raw: unknown): Result<CollectorConfig, readonly string[]> {
+  return parseConfig(fields, raw, "collector");
+}

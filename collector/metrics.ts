@@ -1,0 +1,44 @@
+/** Gauges over what the collector holds; counters live where things happen. */
+import type { Meter } from "../base/meter.ts";
+import type { Streams } from "./ingest/streams.ts";
+import type { Store } from "./store/store.ts";
+import type { Losses } from "./windows/add-cube.ts";
+import type { WindowTable } from "./windows/window-table.ts";
+
+export interface MetricSources {
+  readonly store: Store;
+  readonly streams: Streams;
+  readonly windows: WindowTable;
+  readonly losses: Losses;
+  readonly coverage: () => number;
+  readonly closeLagMs: () => number;
+}
+
+/** The names a folded span is counted under, first lost first. */
+const foldedNames = ["user", "service.version", "cloud.region", "peer", "operation", "span.kind"];
+
+export function addCollectorMetrics(meter: Meter, sources: MetricSources): void {
+  const { store, streams, windows, losses, coverage, closeLagMs } = sources;
+  const gauges: readonly [name: string, help: string, read: () => number][] = [
+    ["open_windows", "windows that are not closed yet", () => windows.openCount],
+    ["open_keys", "composite keys of the open windows", () => windows.keys],
+    ["closed_windows", "closed windows on disk", () => store.segmentsNewestFirst().length],
+    ["coverage_ratio", "traffic share that reported the window closed last", coverage],
+    ["close_lag_seconds", "from a window's end to its close", () => closeLagMs() / 1_000],
+    ["streams", "agent streams remembered", () => streams.size],
+    ["log_bytes", "bytes of the batch log", () => store.logBytes],
+    ["holes_closed", "sequence numbers given up as lost", () => streams.numbersClosed],
+    ["dropped_calls", "calls left out of full edge tables", () => losses.droppedCalls],
+    ["dropped_half_edges", "half-edges left out of full windows", () => losses.droppedHalfEdges],
+    ["dropped_dimensions", "times a dimension was one too many", () => losses.droppedDimensions],
+  ];
+  for (const [name, help, read] of gauges) meter.gauge(`brunt_collector_${name}`, help, read);
+  for (const dimension of foldedNames) {
+    meter.gauge(
+      "brunt_collector_folded_spans",
+      "spans whose key was folded up to this dimension",
+      () => losses.foldedSpans.get(dimension) ?? 0,
+      { dimension },
+    );
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * What happens to a window when it closes, one window at a time:
+ *
+ *   seal → decide → segment durable → events durable → published
+ *
+ * The segment is the commit point: it holds the decision's events, so a crash before it leaves the
+ * batches in the log to be decided again, and a crash after it publishes from the segment. The
+ * decider's state is saved now and then; after a restart it is brought up to date by deciding
+ * again on the stored windows since.
+ */
+import type { Log } from "../../base/log.ts";
+import type { Meter } from "../../base/meter.ts";
+import { ok, type Result } from "../../base/result.ts";
+import type { StreamEvent, WindowSummary } from "../../wire/api-types.ts";
+import type { Decider, Decision } from "../decide.ts";
+import type { UnnumberedEvent } from "../store/events-journal.ts";
+import type { Segment, SegmentMeta } from "../store/segments.ts";
+import type { Store } from "../store/store.ts";
+import type { Losses } from "./add-cube.ts";
+import {
+  addSegment,
+  decodeContents,
+  type SealedWindow,
+  sealWindow,
+  totalsOf,
+  type WindowLimits,
+  type WindowState,
+} from "./window-state.ts";
+
+export interface ClosingOptions {
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly store: Store;
+  readonly decider: Decider;
+  readonly limits: WindowLimits;
+  readonly losses: Losses;
+  readonly windowLengthMs: number;
+  readonly retentionMs: number;
+  readonly publish: (events: readonly StreamEvent[]) => void;
+}
+
+/** What a closing needs to know that the window itself does not hold. */
+export interface Closing {
+  readonly window: WindowState;
+  readonly coverage: number;
+  readonly decide: boolean;
+  /** Closed before, or out of order. */
+  readonly revised: boolean;
+  readonly nowMs: number;
+}
+
+/** Decisions between two saves of the decider's state. */
+const saveEveryClosings = 6;
+/** Windows decided again when the decider's state is lost: one hour. */
+const relearnWindowsMax = 360;
+/** Windows that may wait for a disk that refuses them; then no more batches are taken. */
+const unsavedMax = 64;
+const nothing: Decision = { anomalies: 0, events: [] };
+
+export class Closings {
+  readonly #options: ClosingOptions;
+  readonly #unsaved = new Map<number, Segment>();
+  #chain: Promise<void> = Promise.resolve();
+  #closing = 0;
+  #savedClosing = 0;
+
+  constructor(options: ClosingOptions) {
+    this.#options = options;
+  }
+
+  /** The disk refuses closed windows and no more fit into memory. */
+  get blocked(): boolean {
+    return this.#unsaved.size >= unsavedMax;
+  }
+
+  /** Brings the decider up to date with the stored windows and publishes what a crash kept back. */
+  async recover(): Promise<void> {
+    const { store, decider, log } = this.#options;
+    const state = await store.loadDecider();
+    if (state !== undefined) decider.restore(state.snapshot);
+    this.#savedClosing = state?.closing ?? 0;
+    const decided = store
+      .segmentsNewestFirst()
+      .filter((meta) => meta.closing > this.#savedClosing)
+      .sort((a, b) => a.closing - b.closing)
+      .slice(-relearnWindowsMax);
+    for (const meta of decided) await this.#relearn(meta);
+    this.#closing = Math.max(
+      this.#savedClosing,
+      store.events.closing,
+      decided.at(-1)?.closing ?? 0,
+    );
+    if (decided.length > 0) log.info("decided again after a restart", { windows: decided.length });
+  }
+
+  async #relearn(meta: SegmentMeta): Promise<void> {
+    const { store } = this.#options;
+    const segment = await store.readSegment(meta.summary.windowStartMs);
+    const contents = segment.ok ? decodeContents(segment.value) : segment;
+    if (!segment.ok || !contents.ok) {
+      this.#countCorrupt();
+      return;
+    }
+    this.#decide({ ...contents.value, ...meta.summary }, meta.decidedAtMs);
+    if (meta.closing > store.events.closing) await this.#announce(segment.value);
+  }
+
+  /** Resolves when every window handed over is decided and published. */
+  async settled(): Promise<void> {
+    let chain: Promise<void> | undefined;
+    while (chain !== this.#chain) {
+      chain = this.#chain;
+      await chain;
+    }
+  }
+
+  enqueue(closing: Closing): void {
+    this.#chain = this.#chain.then(async () => {
+      try {
+        await this.#close(closing);
+      } catch (cause) {
+        // The window's batches stay in the log, so a restart tries again.
+        this.#options.meter.counter(...closeFailures).add();
+        this.#options.log.error("a window could not be closed", {
+          windowStartMs: closing.window.startMs,
+          reason: String(cause),
+        });
+      }
+    });
+  }
+
+  async #close({ window, coverage, decide, revised, nowMs }: Closing): Promise<void> {
+    const { store, windowLengthMs, retentionMs } = this.#options;
+    await this.#retryUnsaved();
+    const earlier = await this.#addEarlier(window);
+    if (earlier !== undefined && earlier.closing > this.#savedClosing) await this.saveDecider();
+    const sealed = sealWindow(window);
+    if (!sealed.ok) throw new Error(sealed.error.message);
+    const decidedAtMs = decide ? nowMs : (earlier?.decidedAtMs ?? nowMs);
+    const known = {
+      coverage: Math.max(coverage, earlier === undefined ? 0 : earlier.summary.coverage),
+      revised: revised || earlier !== undefined,
+      windowStartMs: window.startMs,
+    };
+    const decision = decide ? this.#decide({ ...sealed.value, ...known }, decidedAtMs) : nothing;
+    const closing = decide ? ++this.#closing : (earlier?.closing ?? 0);
+    const anomalies = decide ? decision.anomalies : (earlier?.summary.anomalies ?? 0);
+    const { spans, errors } = totalsOf(sealed.value.cube);
+    const segment: Segment = {
+      meta: {
+        summary: { ...known, spans, errors, keys: sealed.value.cube.cells.size, anomalies },
+        windowEndMs: window.startMs + windowLengthMs,
+        lsn: window.lsn,
+        closing,
+        decidedAtMs,
+        hashKeyId: window.hashKeyId,
+      },
+      events: decision.events,
+      cube: sealed.value.cubeBytes,
+      halfEdges: sealed.value.halfEdgeBytes,
+    };
+    await this.#save(segment);
+    if (decide) await this.#announce(segment);
+    await store.expireSegments(nowMs - retentionMs);
+    if (decide && closing - this.#savedClosing >= saveEveryClosings) await this.saveDecider();
+  }
+
+  /** Merges what the window held when it was closed before. */
+  async #addEarlier(window: WindowState): Promise<SegmentMeta | undefined> {
+    const { store, limits, losses } = this.#options;
+    const segment = await this.#segmentOf(window.startMs);
+    if (segment === undefined) return undefined;
+    const added = segment.ok ? addSegment(window, segment.value, { limits, losses }) : segment;
+    if (!added.ok) this.#countCorrupt();
+    return segment.ok ? segment.value.meta : store.segmentMeta(window.startMs);
+  }
+
+  async #segmentOf(startMs: number): Promise<Result<Segment> | undefined> {
+    const { store } = this.#options;
+    const unsaved = this.#unsaved.get(startMs);
+    if (unsaved !== undefined) return ok(unsaved);
+    return store.segmentMeta(startMs) === undefined ? undefined : store.readSegment(startMs);
+  }
+
+  #decide(
+    window: Pick<SealedWindow, "cube" | "halfEdges"> &
+      Pick<WindowSummary, "windowStartMs" | "coverage" | "revised">,
+    nowMs: number,
+  ): Decision {
+    const { decider, windowLengthMs, meter, log } = this.#options;
+    const { cube, halfEdges, coverage, revised, windowStartMs } = window;
+    const windowEndMs = windowStartMs + windowLengthMs;
+    try {
+      return decider.decide(
+        { cube, halfEdges, coverage, revised, windowStartMs, windowEndMs },
+        nowMs,
+      );
+    } catch (cause) {
+      // The window is kept all the same: a fault in judging it must not lose it, nor stop the next.
+      meter.counter(...decideFailures).add();
+      log.error("a window could not be decided", { windowStartMs, reason: String(cause) });
+      return nothing;
+    }
+  }
+
+  async #save(segment: Segment): Promise<void> {
+    const { store, meter, log } = this.#options;
+    const { windowStartMs } = segment.meta.summary;
+    try {
+      await store.writeSegment(segment);
+      this.#unsaved.delete(windowStartMs);
+    } catch (cause) {
+      meter.counter(...saveFailures).add();
+      log.error("a closed window waits for the disk", { windowStartMs, reason: String(cause) });
+      this.#unsaved.set(windowStartMs, segment);
+    }
+  }
+
+  async #retryUnsaved(): Promise<void> {
+    for (const segment of [...this.#unsaved.values()]) await this.#save(segment);
+  }
+
+  async #announce({ meta, events }: Segment): Promise<void> {
+    const { store, publish, log } = this.#options;
+    const atMs = meta.decidedAtMs;
+    const unnumbered: UnnumberedEvent[] = [
+      ...events.map(({ type, incident }) => ({ type, atMs, incident })),
+      { type: "window.closed", atMs, window: meta.summary },
+    ];
+    const appended = await store.appendEvents(meta.closing, unnumbered);
+    if (appended.problem !== undefined) {
+      log.error("events are not stored", { reason: String(appended.problem) });
+    }
+    publish(appended.events);
+  }
+
+  /** Saves the decider's state, unless a window it includes is itself not saved. */
+  async saveDecider(): Promise<void> {
+    const { store, decider, meter, log } = this.#options;
+    if (this.#unsaved.size > 0 || this.#savedClosing === this.#closing) return;
+    const closing = this.#closing;
+    try {
+      await store.saveDecider({ closing, snapshot: decider.snapshot() });
+      this.#savedClosing = closing;
+    } catch (cause) {
+      meter.counter(...saveFailures).add();
+      log.error("the decider's state is not stored", { reason: String(cause) });
+    }
+  }
+
+  #countCorrupt(): void {
+    this.#options.meter.counter(...corruptRecords).add();
+  }
+}
+
+export const corruptRecords = [
+  "brunt_collector_corrupt_records_total",
+  "stored records that failed their checksum and were skipped",
+] as const;
+const closeFailures = [
+  "brunt_collector_close_failures_total",
+  "windows that could not be closed",
+] as const;
+const decideFailures = [
+  "brunt_collector_decide_failures_total",
+  "windows kept without a decision because deciding failed",
+] as const;
+const saveFailures = [
+  "brunt_collector_save_failures_total",
+  "times the disk refused a closed window or the decider's state",
+] as const;

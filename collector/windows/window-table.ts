@@ -1,0 +1,171 @@
+/**
+ * Which windows are open, which closed ones have late data waiting, and what is due.
+ *
+ *   open     not closed yet: closes when every live stream's watermark passed its end, or 15 s after
+ *   late     closed less than 10 minutes ago: merged again and decided again
+ *   history  closed less than 48 hours ago: merged, not decided
+ *   expired  older: counted, nothing else
+ *
+ * No clock in here: time comes in with each call.
+ */
+import type { Cube } from "../../sketch/cube.ts";
+import type { SketchBatch } from "../../wire/sketch-batch.ts";
+import type { Losses } from "./add-cube.ts";
+import {
+  addBatch,
+  createWindowState,
+  type WindowLimits,
+  type WindowState,
+} from "./window-state.ts";
+
+export type Fate = "open" | "late" | "history" | "expired";
+
+export interface WindowTableOptions {
+  readonly windowLengthMs: number;
+  readonly limits: WindowLimits;
+  readonly losses: Losses;
+  /** Late data older than this is not kept. */
+  readonly historyMs: number;
+}
+
+/** Late data of one window, collected for a moment so that a burst revises it once. */
+export interface LateWindow {
+  readonly window: WindowState;
+  readonly decide: boolean;
+  readonly dueMs: number;
+}
+
+export interface Due {
+  readonly close: readonly WindowState[];
+  readonly revise: readonly LateWindow[];
+}
+
+/** A batch that carries a cube. */
+export type WindowBatch = SketchBatch & { readonly cube: Cube };
+
+const closeAfterMs = 15_000;
+const decideLateMs = 600_000;
+const reviseAfterMs = 1_000;
+/** Windows without any data that are closed in one go; more than these are skipped. */
+const emptyWindowsMax = 60;
+
+export class WindowTable {
+  readonly #options: WindowTableOptions;
+  readonly #open = new Map<number, WindowState>();
+  readonly #late = new Map<number, LateWindow>();
+  #closedThroughMs: number | undefined;
+  #startedMs = 0;
+  /** Before this there was nobody to hear, so an empty window says nothing. */
+  #listeningSinceMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: WindowTableOptions) {
+    this.#options = options;
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  get keys(): number {
+    let keys = 0;
+    for (const { cube } of this.#open.values()) keys += cube.keys.size;
+    return keys;
+  }
+
+  /** The hash key of a window that has data in memory. */
+  hashKeyOf(startMs: number): string {
+    return (this.#open.get(startMs) ?? this.#late.get(startMs)?.window)?.hashKeyId ?? "";
+  }
+
+  /** The process takes batches from now on. */
+  start(nowMs: number): void {
+    this.#startedMs = nowMs;
+    this.#listeningSinceMs = nowMs;
+  }
+
+  /** Windows up to `endMs` were closed, by this process or an earlier one. */
+  markClosed(endMs: number): void {
+    this.#closedThroughMs = Math.max(this.#closedThroughMs ?? 0, endMs);
+  }
+
+  fateOf(startMs: number, nowMs: number): Fate {
+    const lateMs = nowMs - (startMs + this.#options.windowLengthMs);
+    if (lateMs > this.#options.historyMs) return "expired";
+    if (lateMs > decideLateMs) return "history";
+    return startMs < (this.#closedThroughMs ?? 0) ? "late" : "open";
+  }
+
+  /** Adds a durable batch and says where it went. What was let in is never expired any more. */
+  add(batch: WindowBatch, lsn: number, nowMs: number): Fate {
+    const { limits, losses } = this.#options;
+    const startMs = batch.cube.windowStartMs;
+    const fate = this.fateOf(startMs, nowMs);
+    const window =
+      fate === "open" ? this.#openWindow(startMs) : this.#lateWindow(fate, startMs, nowMs);
+    addBatch(window, batch, { lsn, limits, losses });
+    return fate;
+  }
+
+  #openWindow(startMs: number): WindowState {
+    let window = this.#open.get(startMs);
+    if (window === undefined) {
+      window = createWindowState(startMs, this.#options.limits);
+      this.#open.set(startMs, window);
+    }
+    return window;
+  }
+
+  #lateWindow(fate: Fate, startMs: number, nowMs: number): WindowState {
+    let late = this.#late.get(startMs);
+    if (late === undefined) {
+      late = {
+        window: createWindowState(startMs, this.#options.limits),
+        decide: fate === "late",
+        dueMs: nowMs + reviseAfterMs,
+      };
+      this.#late.set(startMs, late);
+    }
+    return late.window;
+  }
+
+  /** Takes out what is due, windows in ascending order. */
+  takeDue(nowMs: number, watermarkMs: number | undefined): Due {
+    const anyLive = watermarkMs !== undefined;
+    if (!anyLive) this.#listeningSinceMs = nowMs;
+    // Just started, the streams heard so far need not be all there are.
+    const trusted = nowMs - this.#startedMs >= closeAfterMs;
+    const horizonMs = Math.max(trusted ? (watermarkMs ?? 0) : 0, nowMs - closeAfterMs);
+    const revise = [...this.#late.values()].filter(({ dueMs }) => dueMs <= nowMs);
+    for (const { window } of revise) this.#late.delete(window.startMs);
+    return { close: this.#takeOpen(horizonMs, anyLive), revise };
+  }
+
+  #takeOpen(horizonMs: number, anyLive: boolean): WindowState[] {
+    const length = this.#options.windowLengthMs;
+    const due = [...this.#open.values()].filter(({ startMs }) => startMs + length <= horizonMs);
+    const empty = anyLive ? this.#emptyWindows(horizonMs) : [];
+    const close = [...due, ...empty].sort((a, b) => a.startMs - b.startMs);
+    for (const { startMs } of due) this.#open.delete(startMs);
+    const last = close.at(-1);
+    if (last !== undefined) this.markClosed(last.startMs + length);
+    return close;
+  }
+
+  /** Windows in which live streams reported nothing: quiet is an observation too. */
+  #emptyWindows(horizonMs: number): WindowState[] {
+    const length = this.#options.windowLengthMs;
+    const lastStartMs = Math.floor(horizonMs / length) * length - length;
+    const firstStartMs = Math.max(
+      this.#closedThroughMs ?? Number.POSITIVE_INFINITY,
+      Math.ceil(this.#listeningSinceMs / length) * length,
+      lastStartMs - (emptyWindowsMax - 1) * length,
+    );
+    const windows: WindowState[] = [];
+    for (let startMs = firstStartMs; startMs <= lastStartMs; startMs += length) {
+      if (!this.#open.has(startMs)) {
+        windows.push(createWindowState(startMs, this.#options.limits));
+      }
+    }
+    return windows;
+  }
+}
