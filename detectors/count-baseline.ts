@@ -63,7 +63,7 @@ export interface CountObservation {
 /** How many windows the prior belief in `correlation` is worth: a few windows cannot refute it. */
 const correlationWeight = 30;
 const correlationMax = 0.05;
-/** A window further off than this many of its variances teaches no more: it may be a faint fault. */
+/** What a window further off than this many variances adds is cut: it may be a faint fault. */
 const varianceRatioMax = 9;
 
 export function createCountBaseline(prior: CountPrior = defaultCountPrior): CountBaseline {

@@ -50,7 +50,10 @@ export function addDetection(ring: EvidenceRing, detection: Detection): void {
   if (detections.length > windowsMax) detections.shift();
 }
 
-/** Start of the oldest window of the newest unbroken run with an anomaly; one quiet window may lie between. */
+/**
+ * Start of the oldest window of the newest unbroken run with an anomaly; one quiet window may lie
+ * between.
+ */
 export function troubleSince(ring: EvidenceRing): number | undefined {
   let since: number | undefined;
   let quiet = 0;

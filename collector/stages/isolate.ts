@@ -47,7 +47,7 @@ function blameOf(row: EvidenceRow): number {
   return isOutgoing(row.kind) ? row.bad : row.originBad;
 }
 
-/** Spans of several kinds tell of the same events; the kind with the most bad ones tells it best. */
+/** Spans of several kinds tell of the same events; the kind with most bad ones tells it best. */
 function ofWorstKind(rows: readonly EvidenceRow[]): EvidenceRow[] {
   const badByKind = new Map<string, number>();
   for (const row of rows) badByKind.set(row.kind, (badByKind.get(row.kind) ?? 0) + blameOf(row));

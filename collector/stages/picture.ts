@@ -1,4 +1,4 @@
-/** Evidence as the graph people see: nodes and edges with their numbers, the walk marked on them. */
+/** Evidence as the graph people see: nodes and edges with their numbers, the walk marked on it. */
 import {
   edgesOf,
   nodesOf,
