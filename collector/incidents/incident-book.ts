@@ -19,8 +19,8 @@ import type { RowName } from "../stages/roll-up.ts";
 import { addImpact, createImpactSums, forgetBlame, type ImpactSums, impactOf } from "./impact.ts";
 import { titleOf } from "./title.ts";
 
-export const openMax = 200;
-export const resolvedMax = 1_000;
+const openMax = 200;
+const resolvedMax = 1_000;
 
 /** Evidence of this many windows without a departure ends an incident. */
 const quietWindows = 3;

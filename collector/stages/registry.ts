@@ -20,8 +20,8 @@ import type { Threshold, Thresholds } from "../../wire/agent-link.ts";
 import type { CallSide } from "./call-side.ts";
 import type { OperationDurations, RowName } from "./roll-up.ts";
 
-export const rowsMax = 400_000;
-export const idleMsMax = 24 * 3_600_000;
+const rowsMax = 400_000;
+const idleMsMax = 24 * 3_600_000;
 
 /** Agents hear of a new threshold with their next batch or heartbeat, at most this much later. */
 const thresholdDelayMs = 5_000;

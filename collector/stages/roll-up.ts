@@ -62,7 +62,7 @@ export type IsSlowKnown = (operationId: string) => boolean;
 const signals: readonly Signal[] = ["errors", "slow"];
 
 /** Names an operation across versions, regions and the user's dimensions. */
-export function operationIdOf(name: {
+function operationIdOf(name: {
   readonly service: string;
   readonly operation: string;
   readonly kind: string;
