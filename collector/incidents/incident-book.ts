@@ -16,7 +16,8 @@ import type { Finding } from "../stages/explain.ts";
 import { drawFinding } from "../stages/picture.ts";
 import type { Registry } from "../stages/registry.ts";
 import type { RowName } from "../stages/roll-up.ts";
-import { addImpact, createImpactSums, forgetBlame, type ImpactSums, impactOf } from "./impact.ts";
+import { addImpact, createImpactSums, forgetBlame, impactOf } from "./impact.ts";
+import { isRipe, isTold, matchOpen, type Occasion, type OpenIncident } from "./match.ts";
 import { titleOf } from "./title.ts";
 
 const openMax = 200;
@@ -24,22 +25,9 @@ const resolvedMax = 1_000;
 
 /** Evidence of this many windows without a departure ends an incident. */
 const quietWindows = 3;
-/** While an incident is this young its cause may still be named anew. */
-const youngMs = 60_000;
-
-interface Open {
-  detail: IncidentDetail;
-  impact: ImpactSums;
-  /** Rows that carry it: while one of them is anomalous it goes on. */
-  rowIds: Set<string>;
-  entryRowIds: Set<string>;
-  blamedRowIds: Set<string>;
-  /** Nodes its finding speaks of, and all that depend on its cause: their baselines stand still. */
-  nodes: Set<string>;
-}
 
 export interface IncidentBook {
-  readonly open: Map<string, Open>;
+  readonly open: Map<string, OpenIncident>;
   /** Newest last. */
   readonly resolved: IncidentDetail[];
   refused: number;
@@ -66,9 +54,15 @@ export function createIncidentBook(): IncidentBook {
 export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[] {
   const events: IncidentEvent[] = [];
   const taken = new Set<string>();
-  for (const finding of input.findings) {
-    const known = matchOpen(book, finding, taken, input);
-    if (known === undefined && !isRipe(finding, input)) continue;
+  const { findings, evidence, windowEndMs } = input;
+  const occasion: Occasion = { findings, windows: evidence?.windows ?? 0, windowEndMs };
+  for (const finding of findings) {
+    const known = matchOpen([...book.open.values()], finding, taken, occasion);
+    if (known === undefined && !isRipe(finding, occasion)) continue;
+    if (known !== undefined && isTold(known, finding, taken, occasion)) {
+      known.nodes = union(known.nodes, nodesOf(finding, input.registry));
+      continue;
+    }
     if (known === undefined && book.open.size >= openMax) {
       book.refused += 1;
       continue;
@@ -76,10 +70,8 @@ export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[
     const incident = known ?? newOpen(book, finding, input);
     taken.add(incident.detail.id);
     takeFinding(incident, finding, input);
-    events.push({
-      type: known === undefined ? "incident.opened" : "incident.updated",
-      incident: strip(incident.detail),
-    });
+    const type = known === undefined ? "incident.opened" : "incident.updated";
+    events.push({ type, incident: strip(incident.detail) });
   }
   for (const incident of book.open.values()) {
     if (taken.has(incident.detail.id)) continue;
@@ -101,35 +93,9 @@ export function incidentsOf(book: IncidentBook): IncidentDetail[] {
   return [...[...book.open.values()].map(({ detail }) => detail), ...book.resolved.toReversed()];
 }
 
-/** One faint or one-sided window is not enough to wake anybody with a wrong name. */
-function isRipe(finding: Finding, { evidence }: BookInput): boolean {
-  return finding.cause.kind === "node" || (evidence?.windows ?? 0) >= 2;
-}
-
-function matchOpen(
-  book: IncidentBook,
-  finding: Finding,
-  taken: ReadonlySet<string>,
-  { windowEndMs }: BookInput,
-): Open | undefined {
-  const open = [...book.open.values()];
-  const { name, kind } = finding.cause;
-  const same = open.find(({ detail }) => kind !== "none" && detail.cause.name === name);
-  if (same !== undefined) return same;
-  const nodes = [...finding.symptoms, ...finding.entries, name];
-  return open.find(
-    ({ detail, nodes: held }) =>
-      !taken.has(detail.id) &&
-      (kind === "none" ||
-        detail.cause.kind === "none" ||
-        windowEndMs - detail.startedAtMs <= youngMs) &&
-      nodes.some((node) => held.has(node)),
-  );
-}
-
-function newOpen(book: IncidentBook, finding: Finding, input: BookInput): Open {
+function newOpen(book: IncidentBook, finding: Finding, input: BookInput): OpenIncident {
   const startedAtMs = startOf(finding, input);
-  const incident: Open = {
+  const incident: OpenIncident = {
     detail: {
       id: newId(book, startedAtMs),
       status: "firing",
@@ -178,7 +144,7 @@ function newId(book: IncidentBook, startedAtMs: number): string {
   return id;
 }
 
-function takeFinding(incident: Open, finding: Finding, input: BookInput): void {
+function takeFinding(incident: OpenIncident, finding: Finding, input: BookInput): void {
   const { detail } = incident;
   // What is certain is not given up for what has become uncertain.
   const keepsCause = finding.cause.kind === "none" && detail.cause.kind !== "none";
@@ -190,11 +156,7 @@ function takeFinding(incident: Open, finding: Finding, input: BookInput): void {
   if (!keepsCause) incident.blamedRowIds = union(incident.blamedRowIds, finding.blamedRowIds);
   incident.entryRowIds = new Set(finding.entryRowIds);
   incident.rowIds = union(incident.entryRowIds, incident.blamedRowIds);
-  incident.nodes = union(incident.nodes, [
-    ...finding.symptoms,
-    ...finding.entries,
-    ...dependantsOf(input.registry, cause.name),
-  ]);
+  incident.nodes = union(incident.nodes, nodesOf(finding, input.registry));
   const { registry, evidence } = input;
   const changed = keepsCause
     ? {}
@@ -211,15 +173,16 @@ function takeFinding(incident: Open, finding: Finding, input: BookInput): void {
   refresh(incident, input);
 }
 
-/** The cause, or both its ends, and everything upstream. */
-function dependantsOf({ graph }: Registry, causeName: string): string[] {
+/** What a finding speaks of: its cause, or both its ends, and everything upstream of it. */
+function nodesOf(finding: Finding, { graph }: Registry): string[] {
   const edges = edgesOf(graph);
-  const ends = causeName.split(" → ");
-  return [...ends, ...ends.flatMap((end) => blastRadius(edges, end).dependants)];
+  const ends = finding.cause.name.split(" → ");
+  const dependants = ends.flatMap((end) => blastRadius(edges, end).dependants);
+  return [...finding.symptoms, ...finding.entries, ...ends, ...dependants];
 }
 
 /** Numbers of the newest windows; a revised one replaces what it said before. */
-function refresh(incident: Open, input: BookInput): void {
+function refresh(incident: OpenIncident, input: BookInput): void {
   const { detail } = incident;
   for (const held of input.ring.detections) {
     if (held.windowStartMs < detail.startedAtMs) continue;
@@ -255,7 +218,11 @@ function gateOf({ customers }: Impact, customersMin: number): string {
 }
 
 /** No finding names it in this window: it goes on while its rows still depart, else it resolves. */
-function carryOn(book: IncidentBook, incident: Open, input: BookInput): IncidentEvent | undefined {
+function carryOn(
+  book: IncidentBook,
+  incident: OpenIncident,
+  input: BookInput,
+): IncidentEvent | undefined {
   const newest = input.ring.detections.at(-quietWindows)?.windowStartMs ?? 0;
   const recent = sumEvidence(input.ring, input.registry, newest);
   const goesOn = [...incident.rowIds].some((id) => recent.rows.get(id)?.anomalous === true);

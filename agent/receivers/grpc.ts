@@ -1,0 +1,287 @@
+/**
+ * OTLP/gRPC on bare node:http2, without TLS: unary calls of TraceService/Export by hand.
+ *
+ * A call is one HTTP/2 stream: a POST whose body is one message, framed by a byte that says whether
+ * it is compressed and four bytes of length. The answer is a message and the trailers grpc-status
+ * and grpc-message; a refusal is trailers alone. Source: gRPC over HTTP2, and OTLP 1.x, "OTLP/gRPC".
+ */
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Clock } from "../../base/clock.ts";
+import type { Counter, Meter } from "../../base/meter.ts";
+import type { Problem, Result } from "../../base/result.ts";
+import { encodeRpcStatus } from "../../wire/otlp-response.ts";
+import type { Ingested } from "../reduce/reducer.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import { inflate } from "./inflate.ts";
+import { successBody } from "./otlp-answer.ts";
+import { signalHint } from "./signal-hint.ts";
+
+export interface GrpcReceiverOptions {
+  readonly bytesMax: number;
+  readonly connectionsMax: number;
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  ingest(bytes: Uint8Array): Result<Ingested>;
+}
+
+/** The codes of gRPC that are answered here. */
+const grpcCodes = {
+  OK: 0,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  RESOURCE_EXHAUSTED: 8,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+} as const;
+
+type GrpcCode = keyof typeof grpcCodes;
+
+interface Refusal {
+  readonly code: GrpcCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+const exportPath = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const frameHeaderSize = 5;
+const bodyTimeoutMs = 15_000;
+const idleTimeoutMs = 300_000;
+const retryAfterMsDefault = 5_000;
+const streamsPerSessionMax = 16;
+const streamWindowSize = 1_048_576;
+const sessionWindowSize = 4 * 1_048_576;
+const headerListSizeMax = 16_384;
+const sessionMemoryMebibytesMax = 16;
+const acceptEncoding = "identity,gzip";
+
+export function createGrpcReceiver(options: GrpcReceiverOptions): Http2Server {
+  const shed = options.meter.counter(
+    "brunt_agent_requests_shed_total",
+    "Requests refused because the bytes in flight reached their bound.",
+    { receiver: "grpc" },
+  );
+  const server = createServer({
+    maxSessionMemory: sessionMemoryMebibytesMax,
+    settings: {
+      maxConcurrentStreams: streamsPerSessionMax,
+      initialWindowSize: streamWindowSize,
+      maxHeaderListSize: headerListSizeMax,
+    },
+  });
+  server.maxConnections = options.connectionsMax;
+  server.on("session", tendSession);
+  server.on("stream", (stream, headers) => {
+    stream.on("error", () => stream.close(constants.NGHTTP2_CANCEL));
+    receive(stream, headers, options, shed);
+  });
+  return server;
+}
+
+/** A broken session ends by itself; one that idles is asked to go. */
+function tendSession(session: ServerHttp2Session): void {
+  session.on("error", () => session.destroy());
+  session.setTimeout(idleTimeoutMs, () => session.close());
+  session.setLocalWindowSize(sessionWindowSize);
+}
+
+function receive(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  options: GrpcReceiverOptions,
+  shed: Counter,
+): void {
+  const type = headers["content-type"] ?? "";
+  const path = headers[":path"] ?? "";
+  if (headers[":method"] !== "POST" || !type.startsWith("application/grpc")) {
+    stream.respond({ ":status": 415 }, { endStream: true });
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  } else if (path !== exportPath) {
+    respond(stream, { code: "UNIMPLEMENTED", message: signalHint(path) });
+  } else {
+    const encoding = String(headers["grpc-encoding"] ?? "identity");
+    readBody(stream, options, (outcome) => {
+      if (outcome === "aborted") return;
+      if (outcome === "overloaded") shed.add();
+      respond(stream, answerTo(outcome, encoding, options));
+    });
+  }
+}
+
+function answerTo(
+  outcome: Exclude<BodyOutcome, "aborted">,
+  encoding: string,
+  options: GrpcReceiverOptions,
+): Uint8Array | Refusal {
+  switch (outcome) {
+    case "overloaded":
+      return {
+        code: "UNAVAILABLE",
+        message: "too many bytes in flight, try again later",
+        retryAfterMs: retryAfterMsDefault,
+      };
+    case "too large":
+      return { code: "RESOURCE_EXHAUSTED", message: `message exceeds ${options.bytesMax} bytes` };
+    case "too slow":
+      return {
+        code: "DEADLINE_EXCEEDED",
+        message: `message did not arrive within ${bodyTimeoutMs} ms`,
+      };
+    default:
+      return exported(outcome, encoding, options);
+  }
+}
+
+type BodyOutcome = Uint8Array | "overloaded" | "too large" | "too slow" | "aborted";
+
+/** Reads the body within the budget and reports once; what it took is given back afterwards. */
+function readBody(
+  stream: ServerHttp2Stream,
+  options: GrpcReceiverOptions,
+  report: (outcome: BodyOutcome) => void,
+): void {
+  const { budget, bytesMax, clock } = options;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let open = true;
+  const cancelTimeout = clock.after(bodyTimeoutMs, () => close("too slow"));
+  const close = (outcome: BodyOutcome): void => {
+    if (!open) return;
+    open = false;
+    cancelTimeout();
+    try {
+      report(outcome);
+    } finally {
+      budget.give(size);
+    }
+  };
+  stream.on("data", (chunk: Buffer) => {
+    if (!open) return;
+    if (size + chunk.length > bytesMax + frameHeaderSize) {
+      close("too large");
+    } else if (!budget.take(chunk.length)) {
+      close("overloaded");
+    } else {
+      size += chunk.length;
+      chunks.push(chunk);
+    }
+  });
+  stream.on("end", () =>
+    close(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
+  );
+  stream.on("close", () => close("aborted"));
+}
+
+function exported(
+  body: Uint8Array,
+  encoding: string,
+  options: GrpcReceiverOptions,
+): Uint8Array | Refusal {
+  const framed = unframe(body, encoding, options.bytesMax);
+  if (!(framed instanceof Uint8Array)) return framed;
+  const result = options.ingest(framed);
+  if (!result.ok) return refusalOf(result.error);
+  const { rejected, message } = result.value;
+  return successBody("protobuf", { rejectedSpans: rejected, errorMessage: message });
+}
+
+/** The one message of a unary call. */
+function unframe(body: Uint8Array, encoding: string, bytesMax: number): Uint8Array | Refusal {
+  if (body.length < frameHeaderSize) {
+    return { code: "INTERNAL", message: `call of ${body.length} bytes holds no message` };
+  }
+  const length = new DataView(body.buffer, body.byteOffset).getUint32(1);
+  if (length !== body.length - frameHeaderSize) {
+    const held = body.length - frameHeaderSize;
+    return { code: "INTERNAL", message: `message of ${length} bytes in a call of ${held}` };
+  }
+  const message = body.subarray(frameHeaderSize);
+  if (body[0] === 0) {
+    const plain = inflate(message, "identity", bytesMax);
+    return plain.ok ? plain.value : refusalOf(plain.error);
+  }
+  if (body[0] !== 1 || encoding === "identity") {
+    return {
+      code: "INTERNAL",
+      message: "message is compressed, but grpc-encoding does not say how",
+    };
+  }
+  const inflated = inflate(message, encoding, bytesMax);
+  return inflated.ok ? inflated.value : refusalOf(inflated.error);
+}
+
+function refusalOf(problem: Problem): Refusal {
+  const code = codes[problem.code] ?? "INVALID_ARGUMENT";
+  return { code, message: problem.message };
+}
+
+const codes: Readonly<Partial<Record<Problem["code"], GrpcCode>>> = {
+  OTLP_INVALID: "INVALID_ARGUMENT",
+  OTLP_TOO_LARGE: "RESOURCE_EXHAUSTED",
+  UNSUPPORTED: "UNIMPLEMENTED",
+};
+
+function respond(stream: ServerHttp2Stream, answer: Uint8Array | Refusal): void {
+  if (stream.destroyed || stream.headersSent) return;
+  if (answer instanceof Uint8Array) succeed(stream, answer);
+  else refuse(stream, answer);
+}
+
+function succeed(stream: ServerHttp2Stream, answer: Uint8Array): void {
+  stream.respond(
+    {
+      ":status": 200,
+      "content-type": "application/grpc",
+      "grpc-accept-encoding": acceptEncoding,
+    },
+    { waitForTrailers: true },
+  );
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  const frame = new Uint8Array(frameHeaderSize + answer.length);
+  new DataView(frame.buffer).setUint32(1, answer.length);
+  frame.set(answer, frameHeaderSize);
+  stream.end(frame);
+}
+
+/** Trailers alone; the rest of the body is not read. */
+function refuse(stream: ServerHttp2Stream, refusal: Refusal): void {
+  const code = grpcCodes[refusal.code];
+  const { message, retryAfterMs } = refusal;
+  stream.respond(
+    {
+      ":status": 200,
+      "content-type": "application/grpc",
+      "grpc-accept-encoding": acceptEncoding,
+      "grpc-status": String(code),
+      "grpc-message": percentEncode(message),
+      ...(retryAfterMs === undefined
+        ? {}
+        : { "grpc-status-details-bin": base64(encodeRpcStatus({ code, message, retryAfterMs })) }),
+    },
+    { endStream: true },
+  );
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
+}
+
+/** Bytes of UTF-8 outside printable ASCII, and the percent sign, as %XX. */
+function percentEncode(message: string): string {
+  return [...Buffer.from(message, "utf8")]
+    .map((byte) =>
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+    )
+    .join("");
+}

@@ -1,0 +1,257 @@
+/**
+ * OTLP/HTTP on bare node:http: POST /v1/traces as protobuf or JSON, plain or gzip; and what an
+ * operator asks of the same port: GET /metrics, /livez and /readyz.
+ *
+ * Bodies are held within a budget taken before a chunk is kept. Answers have the content type of
+ * the request; refusals carry a google.rpc.Status. 400, 404, 405, 411, 413 and 415 are final, 503
+ * asks to come back. Source: OTLP specification 1.x, "OTLP/HTTP".
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Counter, Meter } from "../../base/meter.ts";
+import type { Problem, Result } from "../../base/result.ts";
+import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
+import type { Ingested } from "../reduce/reducer.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import { inflate } from "./inflate.ts";
+import { type Encoding, refusalBody, successBody } from "./otlp-answer.ts";
+import { signalHint } from "./signal-hint.ts";
+
+export interface HttpReceiverOptions {
+  readonly bytesMax: number;
+  readonly connectionsMax: number;
+  readonly budget: ByteBudget;
+  readonly meter: Meter;
+  ingest(bytes: Uint8Array): Result<Ingested>;
+  /** The text of GET /metrics. */
+  renderMetrics(): string;
+  /** Whether GET /readyz says yes. */
+  isReady(): boolean;
+}
+
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 15_000;
+const keepAliveTimeoutMs = 60_000;
+const checkIntervalMs = 1_000;
+const retryAfterSeconds = 5;
+/** An answer may come before the body has; a client that sends on and on is cut off here. */
+const discardedBytesMax = 32 * 1_048_576;
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: Uint8Array | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function createHttpReceiver(options: HttpReceiverOptions): Server {
+  const shed = options.meter.counter(
+    "brunt_agent_requests_shed_total",
+    "Requests refused because the bytes in flight reached their bound.",
+    { receiver: "http" },
+  );
+  const server = createServer(
+    { connectionsCheckingInterval: checkIntervalMs },
+    (request, response) => {
+      const path = (request.url ?? "").split("?", 1)[0] as string;
+      if (path === "/v1/traces") receiveTraces(request, response, options, shed);
+      else answer(request, response, otherPath(request, path, options));
+    },
+  );
+  server.headersTimeout = headersTimeoutMs;
+  server.requestTimeout = requestTimeoutMs;
+  server.keepAliveTimeout = keepAliveTimeoutMs;
+  server.maxConnections = options.connectionsMax;
+  return server;
+}
+
+/** Refuses what the headers already rule out, else reads the body. */
+function receiveTraces(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: HttpReceiverOptions,
+  shed: Counter,
+): void {
+  const encoding = encodingOf(request);
+  const refusedEarly = headerRefusal(request, encoding, options.bytesMax);
+  if (refusedEarly !== undefined || encoding === undefined) {
+    if (refusedEarly !== undefined) answer(request, response, refusedEarly);
+    return;
+  }
+  readBody(request, options, (outcome) => {
+    if (outcome === "aborted") return;
+    if (outcome === "overloaded") shed.add();
+    answer(request, response, answerTo(request, outcome, { encoding, options }));
+  });
+}
+
+/** The answer to a request that its headers rule out. */
+function headerRefusal(
+  request: IncomingMessage,
+  encoding: Encoding | undefined,
+  bytesMax: number,
+): Answer | undefined {
+  if (request.method !== "POST") {
+    return { ...refusal(405, "json", "use POST for /v1/traces"), headers: { allow: "POST" } };
+  }
+  if (encoding === undefined) {
+    const hint = "content-type must be application/x-protobuf or application/json";
+    return refusal(415, "json", hint);
+  }
+  const declared = Number(request.headers["content-length"] ?? 0);
+  if (declared > bytesMax) {
+    return refusal(413, encoding, `request of ${declared} bytes exceeds ${bytesMax}`);
+  }
+  return isFramed(request) ? undefined : refusal(411, encoding, "content-length is missing");
+}
+
+function answerTo(
+  request: IncomingMessage,
+  outcome: Exclude<BodyOutcome, "aborted">,
+  context: { encoding: Encoding; options: HttpReceiverOptions },
+): Answer {
+  const { encoding, options } = context;
+  if (outcome === "overloaded") return overloaded(encoding);
+  if (outcome === "too large") {
+    return refusal(413, encoding, `request exceeds ${options.bytesMax} bytes`);
+  }
+  return exported(request, outcome, context);
+}
+
+type BodyOutcome = Uint8Array | "overloaded" | "too large" | "aborted";
+
+/** Reads the body within the budget and reports once; what it took is given back afterwards. */
+function readBody(
+  request: IncomingMessage,
+  options: HttpReceiverOptions,
+  report: (outcome: BodyOutcome) => void,
+): void {
+  const { budget, bytesMax } = options;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let open = true;
+  const close = (outcome: BodyOutcome): void => {
+    if (!open) return;
+    open = false;
+    try {
+      report(outcome);
+    } finally {
+      budget.give(size);
+    }
+  };
+  request.on("data", (chunk: Buffer) => {
+    if (!open) return;
+    if (size + chunk.length > bytesMax) {
+      close("too large");
+    } else if (!budget.take(chunk.length)) {
+      close("overloaded");
+    } else {
+      size += chunk.length;
+      chunks.push(chunk);
+    }
+  });
+  request.on("end", () =>
+    close(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
+  );
+  request.on("error", () => close("aborted"));
+  request.on("close", () => close("aborted"));
+}
+
+/** The answer to a whole body: inflated, transcoded when JSON, reduced. */
+function exported(
+  request: IncomingMessage,
+  body: Uint8Array,
+  context: { encoding: Encoding; options: HttpReceiverOptions },
+): Answer {
+  const { encoding, options } = context;
+  const coding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
+  const inflated = inflate(body, coding, options.bytesMax);
+  if (!inflated.ok) return refused(inflated.error, encoding);
+  const protobuf = encoding === "json" ? transcodeOtlpJson(inflated.value) : inflated;
+  if (!protobuf.ok) return refused(protobuf.error, encoding);
+  const result = options.ingest(protobuf.value);
+  if (!result.ok) return refused(result.error, encoding);
+  const { rejected, message } = result.value;
+  const outcome = { rejectedSpans: rejected, errorMessage: message };
+  return { status: 200, type: contentType(encoding), body: successBody(encoding, outcome) };
+}
+
+function refused(problem: Problem, encoding: Encoding): Answer {
+  const status = statuses[problem.code] ?? 400;
+  return refusal(status, encoding, problem.message);
+}
+
+const statuses: Readonly<Partial<Record<Problem["code"], number>>> = {
+  OTLP_INVALID: 400,
+  OTLP_TOO_LARGE: 413,
+  UNSUPPORTED: 415,
+};
+
+function refusal(status: number, encoding: Encoding, message: string): Answer {
+  return { status, type: contentType(encoding), body: refusalBody(encoding, { status, message }) };
+}
+
+function overloaded(encoding: Encoding): Answer {
+  return {
+    status: 503,
+    type: contentType(encoding),
+    headers: { "retry-after": String(retryAfterSeconds) },
+    body: refusalBody(encoding, {
+      status: 503,
+      message: "too many bytes in flight, try again later",
+      retryAfterMs: retryAfterSeconds * 1_000,
+    }),
+  };
+}
+
+function otherPath(request: IncomingMessage, path: string, options: HttpReceiverOptions): Answer {
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  if (isRead && path === "/metrics") {
+    const type = "text/plain; version=0.0.4; charset=utf-8";
+    return { status: 200, type, body: options.renderMetrics() };
+  }
+  if (isRead && path === "/livez") return { status: 200, type: "text/plain", body: "ok\n" };
+  if (isRead && path === "/readyz") {
+    const ready = options.isReady();
+    return { status: ready ? 200 : 503, type: "text/plain", body: ready ? "ok\n" : "starting\n" };
+  }
+  return refusal(404, encodingOf(request) ?? "json", signalHint(path));
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, content: Answer): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(content.status, {
+    "content-type": content.type,
+    "content-length": Buffer.byteLength(content.body),
+    ...content.headers,
+  });
+  response.end(request.method === "HEAD" ? undefined : content.body);
+  discardRest(request);
+}
+
+/** Reads on without keeping anything, so the client comes to read its answer. */
+function discardRest(request: IncomingMessage): void {
+  if (request.complete) return;
+  let discarded = 0;
+  request.on("data", (chunk: Buffer) => {
+    discarded += chunk.length;
+    if (discarded > discardedBytesMax) request.destroy();
+  });
+}
+
+function encodingOf(request: IncomingMessage): Encoding | undefined {
+  const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  if (type === "application/x-protobuf") return "protobuf";
+  return type === "application/json" ? "json" : undefined;
+}
+
+function contentType(encoding: Encoding): string {
+  return encoding === "json" ? "application/json" : "application/x-protobuf";
+}
+
+/** A body without length or chunks has no end but the connection's. */
+function isFramed(request: IncomingMessage): boolean {
+  return (
+    request.headers["content-length"] !== undefined ||
+    request.headers["transfer-encoding"] !== undefined
+  );
+}

@@ -1,0 +1,102 @@
+/**
+ * What has arrived for one window since it was last sealed: the window's own content, or a delta of
+ * it when the window had been sealed before. It keeps to the thresholds it was opened with, so that
+ * every slow count of a batch was made by one revision.
+ */
+
+import type { Cell } from "../../sketch/cell.ts";
+import { type Cube, createCube } from "../../sketch/cube.ts";
+import { addHll, createHll, type Hll } from "../../sketch/hll.ts";
+import { builtInDimensions, type CompositeKey, type KeyId } from "../../sketch/key.ts";
+import { type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
+import {
+  type Admission,
+  createKeyAdmission,
+  type KeyAdmission,
+  type KeyLimits,
+  tableKeysMax,
+} from "../reduce/key-admission.ts";
+import type { ThresholdTable } from "./threshold-table.ts";
+
+export interface Segment {
+  /** Unlike any other of this process. */
+  readonly id: number;
+  readonly windowStartMs: number;
+  readonly cube: Cube;
+  readonly admission: KeyAdmission;
+  readonly thresholds: ThresholdTable;
+  /** By key id: the same cells as the cube's, for spans; absent for keys of edges alone. */
+  readonly cells: (Cell | undefined)[];
+  /** By key id: the last bucket that is not slow; Infinity when there is no threshold. */
+  readonly slowBuckets: number[];
+  /** Whole keys seen, folded or not. */
+  readonly demand: Hll;
+  /** Spans folded, by dimension. */
+  readonly foldedSpans: Float64Array;
+  spans: number;
+  errors: number;
+  late: number;
+}
+
+/** Calls between pairs of keys; a window of 2,000 keys rarely has more than twice as many. */
+const edgesMax = 16_384;
+
+const serviceAt = builtInDimensions.indexOf("service.name");
+const operationAt = builtInDimensions.indexOf("operation");
+const kindAt = builtInDimensions.indexOf("span.kind");
+const peerAt = builtInDimensions.indexOf("peer");
+
+export function createSegment(options: {
+  id: number;
+  windowStartMs: number;
+  dimensions: readonly string[];
+  limits: KeyLimits;
+  thresholds: ThresholdTable;
+}): Segment {
+  const keysMax = tableKeysMax(options.limits);
+  const cube = createCube(options.windowStartMs, options.dimensions, { keysMax, edgesMax });
+  return {
+    id: options.id,
+    windowStartMs: options.windowStartMs,
+    cube,
+    admission: createKeyAdmission(cube.keys, options.limits),
+    thresholds: options.thresholds,
+    cells: [],
+    slowBuckets: [],
+    demand: createHll(),
+    foldedSpans: new Float64Array(options.dimensions.length),
+    spans: 0,
+    errors: 0,
+    late: 0,
+  };
+}
+
+/** Files a key in the segment's table, folded where there is no room. */
+export function admitKey(segment: Segment, key: CompositeKey): Admission {
+  const admission = segment.admission.admit(key);
+  if (segment.slowBuckets[admission.key] === undefined) {
+    segment.slowBuckets[admission.key] = slowBucketOf(segment, admission.key);
+  }
+  return admission;
+}
+
+function slowBucketOf(segment: Segment, id: KeyId): number {
+  const key = segment.cube.keys.keys[id] as CompositeKey;
+  const found = segment.thresholds.slowBucketOf({
+    service: key[serviceAt] as string,
+    operation: key[operationAt] as string,
+    kind: key[kindAt] as string,
+    peer: key[peerAt] as string,
+  });
+  return found ?? Number.POSITIVE_INFINITY;
+}
+
+const utf8 = new TextEncoder();
+const hashed = new Uint32Array(2);
+
+/** Counts a whole key into the demand, before any folding. */
+export function addDemand(segment: Segment, key: CompositeKey, sipKey: SipKey): void {
+  const bytes = utf8.encode(key.join("\u0000"));
+  sipHash24(sipKey, bytes, 0, bytes.length, hashed);
+  addHll(segment.demand, hashed[0] as number, hashed[1] as number);
+}

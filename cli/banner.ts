@@ -1,0 +1,48 @@
+/** What a running Brunt tells whoever started it: where to send, where to look, what to type. */
+import type { Terminal } from "./terminal.ts";
+
+export interface Addresses {
+  readonly host: string;
+  /** Undefined where that part does not run here. */
+  readonly grpcPort?: number;
+  readonly httpPort?: number;
+  readonly port?: number;
+}
+
+const defaultPort = 4319;
+const labelWidth = 11;
+
+export function renderBanner(
+  addresses: Addresses,
+  { command, terminal }: { readonly command: string; readonly terminal: Terminal },
+): string {
+  const { style } = terminal;
+  const row = (label: string, text: string, note = ""): string =>
+    `  ${style.cyan(label.padEnd(labelWidth))}${text}${note === "" ? "" : `  ${style.dim(note)}`}\n`;
+  const at = (port: number): string => urlOf(addresses.host, port);
+  let text = "";
+  if (addresses.httpPort !== undefined) {
+    const endpoint = at(addresses.httpPort);
+    text += row("send", endpoint, "OTLP/HTTP");
+    if (addresses.grpcPort !== undefined) text += row("", at(addresses.grpcPort), "OTLP/gRPC");
+    text += row("", style.dim(`export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}`));
+  }
+  if (addresses.port !== undefined) {
+    const url = at(addresses.port);
+    const where = addresses.port === defaultPort ? "" : ` --url ${url}`;
+    text += row("look", url);
+    text += row("follow", `${command} watch${where}`);
+    text += row("ask", `${command} why <service>${where}`);
+  }
+  return text;
+}
+
+export function urlOf(host: string, port: number): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/** How this very program is called again: through npm from a clone, by its name when installed. */
+export function commandName(environment: Readonly<Record<string, string | undefined>>): string {
+  return environment.npm_lifecycle_event === undefined ? "brunt" : "npm run brunt --";
+}

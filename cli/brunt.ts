@@ -1,0 +1,56 @@
+/** Agent and collector in one process, joined without a network between them. */
+import { type Agent, createAgent } from "../agent/agent.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { createMeter, type Meter } from "../base/meter.ts";
+import { type Collector, createCollector } from "../collector/collector.ts";
+import { createDecider } from "../collector/stages/decider.ts";
+import { noObserver, type Observer } from "./observer.ts";
+import type { Settings } from "./settings.ts";
+
+export interface BruntOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observer?: Observer;
+  randomBytes(size: number): Uint8Array;
+}
+
+export interface Brunt {
+  readonly agent: Agent;
+  readonly collector: Collector;
+  readonly meter: Meter;
+  start(): Promise<void>;
+  /** The agent first, so that what it holds still reaches the collector. */
+  shutdown(): Promise<void>;
+}
+
+export function createBrunt(options: BruntOptions): Brunt {
+  const { settings, clock, log, randomBytes, observer = noObserver } = options;
+  const meter = createMeter();
+  const { customersMin } = settings.collector;
+  const decider = observer.observeDecider(createDecider({ customersMin }));
+  const collector = createCollector(settings.collector, { clock, log, meter, decider });
+  const link = observer.observeLink(collector.link);
+  const agent = createAgent(settings.agent, { clock, log, meter, link, randomBytes });
+  return {
+    agent,
+    collector,
+    meter,
+    async start() {
+      await collector.start();
+      try {
+        await agent.start();
+      } catch (error) {
+        await collector.shutdown();
+        throw error;
+      }
+      observer.observeMeter(meter);
+    },
+    async shutdown() {
+      await agent.shutdown();
+      await collector.shutdown();
+      await observer.shutdown();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/** `brunt collector`: the collector alone, for agents elsewhere. */
+import { join } from "node:path";
+import { createMeter } from "../base/meter.ts";
+import { createCollector } from "../collector/collector.ts";
+import { createDecider } from "../collector/stages/decider.ts";
+import type { Arguments } from "./arguments.ts";
+import { commandName, renderBanner } from "./banner.ts";
+import { type Command, configOption } from "./command.ts";
+import { uiDirectory } from "./locations.ts";
+import { settingsOrThrow } from "./settings.ts";
+import {
+  collectorOptions,
+  dataDirOption,
+  readDataDir,
+  readSelfTelemetry,
+  selfTelemetryOption,
+} from "./shared-options.ts";
+import { aborted, exitCodes, type System } from "./system.ts";
+import { createTerminalLog } from "./terminal-log.ts";
+
+const options = [configOption, dataDirOption, ...collectorOptions, selfTelemetryOption];
+
+export const collectorCommand: Command = {
+  name: "collector",
+  summary: "merge the sketches of agents, find incidents, serve API and user interface",
+  description: [
+    "Receives sketch batches from agents, merges windows, detects, isolates and explains, and serves the API, the event stream and the user interface on one port.",
+    "It listens on loopback; agents elsewhere need BRUNT_COLLECTOR_HOST, or collector.host in the file, and a network that keeps others out.",
+  ],
+  options,
+  examples: [{ line: "brunt collector --port 4319", does: "on the default port" }],
+  run: runCollector,
+};
+
+async function runCollector(args: Arguments, system: System): Promise<number> {
+  const { clock, stdout, stderr, environment } = system;
+  const dataDir = join(readDataDir(args, system), "collector");
+  const defaults = { collector: { dataDir, uiDir: uiDirectory } };
+  const settings = settingsOrThrow({ args, options, environment, defaults }).collector;
+  const observer = await readSelfTelemetry(args, system);
+  const meter = createMeter();
+  const log = createTerminalLog(stderr, clock);
+  const { customersMin } = settings;
+  const decider = observer.observeDecider(createDecider({ customersMin }));
+  const collector = createCollector(settings, { clock, log, meter, decider });
+  await collector.start();
+  observer.observeMeter(meter);
+  const addresses = { host: settings.host, port: collector.port };
+  const banner = renderBanner(addresses, { command: commandName(environment), terminal: stdout });
+  stdout.write(`${stdout.style.bold("collector is up")}\n\n${banner}`);
+  await aborted(system.stop);
+  stdout.write("stopping …\n");
+  await collector.shutdown();
+  await observer.shutdown();
+  return exitCodes.ok;
+}

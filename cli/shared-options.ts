@@ -1,0 +1,87 @@
+/** Options that several commands share, each with the configuration field it sets. */
+import type { Arguments, OptionSpec } from "./arguments.ts";
+import { readVersion } from "./locations.ts";
+import { noObserver, type Observer } from "./observer.ts";
+import { startSelfTelemetry } from "./self-telemetry.ts";
+import { textOption } from "./settings.ts";
+import type { System } from "./system.ts";
+
+const portRange = { min: 0, max: 65_535 };
+
+export const agentOptions: readonly OptionSpec[] = [
+  {
+    name: "grpc-port",
+    kind: "integer",
+    value: "<port>",
+    help: "where OTLP/gRPC is received; 0 picks a free port",
+    default: "4317",
+    field: "agent.grpcPort",
+    ...portRange,
+  },
+  {
+    name: "http-port",
+    kind: "integer",
+    value: "<port>",
+    help: "where OTLP/HTTP is received; 0 picks a free port",
+    default: "4318",
+    field: "agent.httpPort",
+    ...portRange,
+  },
+  {
+    name: "dimension",
+    kind: "texts",
+    value: "<attribute>",
+    help: "an attribute to aggregate and isolate by, beside the built-in ones; at most 8",
+    field: "agent.dimensions",
+  },
+  {
+    name: "customer-attribute",
+    kind: "texts",
+    value: "<attribute>",
+    help: "an attribute that names the customer, best first, in place of the built-in ladder",
+    field: "agent.customerAttributes",
+  },
+];
+
+export const collectorOptions: readonly OptionSpec[] = [
+  {
+    name: "port",
+    kind: "integer",
+    value: "<port>",
+    help: "where the API, the stream, the user interface and batches are served; 0 picks a free port",
+    default: "4319",
+    field: "collector.port",
+    ...portRange,
+  },
+];
+
+export const dataDirOption: OptionSpec = {
+  name: "data-dir",
+  kind: "text",
+  value: "<directory>",
+  help: "where everything that must outlive a restart is kept; BRUNT_DATA_DIR sets it too",
+  default: ".brunt",
+};
+
+export const selfTelemetryOption: OptionSpec = {
+  name: "self-telemetry",
+  kind: "text",
+  value: "<url>",
+  help: "send our own traces and metrics to this OTLP/HTTP address, which may be brunt itself",
+  default: "off",
+};
+
+export function readDataDir(args: Arguments, { environment }: System): string {
+  const names = { option: "data-dir", variable: "BRUNT_DATA_DIR", default: ".brunt" };
+  return textOption({ args, environment }, names);
+}
+
+export async function readSelfTelemetry(
+  args: Arguments,
+  { environment }: System,
+): Promise<Observer> {
+  const names = { option: "self-telemetry", variable: "BRUNT_SELF_TELEMETRY", default: "" };
+  const endpoint = textOption({ args, environment }, names);
+  if (endpoint === "") return noObserver;
+  return startSelfTelemetry({ endpoint, version: readVersion() });
+}

@@ -1,0 +1,101 @@
+/** `brunt start`: agent and collector in one process. */
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { AgentConfig } from "../agent/config.ts";
+import type { Arguments } from "./arguments.ts";
+import { commandName, renderBanner } from "./banner.ts";
+import { createBrunt } from "./brunt.ts";
+import { type Command, configOption } from "./command.ts";
+import { ensureHashKey } from "./hash-key.ts";
+import { uiDirectory } from "./locations.ts";
+import { type Settings, settingsOrThrow } from "./settings.ts";
+import {
+  agentOptions,
+  collectorOptions,
+  dataDirOption,
+  readDataDir,
+  readSelfTelemetry,
+  selfTelemetryOption,
+} from "./shared-options.ts";
+import { aborted, exitCodes, type System } from "./system.ts";
+import { createTerminalLog } from "./terminal-log.ts";
+
+const options = [
+  configOption,
+  dataDirOption,
+  ...agentOptions,
+  ...collectorOptions,
+  selfTelemetryOption,
+];
+
+export const startCommand: Command = {
+  name: "start",
+  summary: "run agent and collector in one process",
+  description: [
+    "Receives OTLP, reduces it to sketches, detects, isolates and explains, and serves the API and the user interface; all on loopback, stored below the data directory.",
+    "Every configuration field can be set in the file, as an environment variable (BRUNT_AGENT_KEYS_MAX is agent.keysMax), or, where there is one, by an option; the later wins.",
+  ],
+  options,
+  examples: [
+    { line: "brunt start", does: "on the default ports" },
+    {
+      line: "brunt start --dimension card.type --customer-attribute customer.id",
+      does: "isolate by an attribute of your own, and count customers by another",
+    },
+  ],
+  run: runStart,
+};
+
+async function runStart(args: Arguments, system: System): Promise<number> {
+  const settings = readStartSettings(args, system);
+  const observer = await readSelfTelemetry(args, system);
+  makeHashKey(settings.agent, { args, system });
+  const { clock, stdout, stderr, environment, randomBytes } = system;
+  const log = createTerminalLog(stderr, clock);
+  const brunt = createBrunt({ settings, clock, log, observer, randomBytes });
+  await brunt.start();
+  const { grpc, http } = brunt.agent.ports;
+  const addresses = {
+    host: settings.collector.host,
+    grpcPort: grpc,
+    httpPort: http,
+    port: brunt.collector.port,
+  };
+  const banner = renderBanner(addresses, { command: commandName(environment), terminal: stdout });
+  stdout.write(`${stdout.style.bold("brunt is up")}\n\n${banner}\n`);
+  stdout.write(stdout.style.dim("  stop with Ctrl-C\n"));
+  await aborted(system.stop);
+  stdout.write("stopping, sending what waits …\n");
+  await brunt.shutdown();
+  return exitCodes.ok;
+}
+
+function readStartSettings(args: Arguments, system: System): Settings {
+  const dataDir = readDataDir(args, system);
+  return settingsOrThrow({
+    args,
+    options,
+    environment: system.environment,
+    defaults: {
+      agent: { name: agentName(), hashKey: `file:${hashKeyPath(dataDir)}` },
+      collector: { dataDir: join(dataDir, "collector"), uiDir: uiDirectory },
+    },
+  });
+}
+
+export function hashKeyPath(dataDir: string): string {
+  return join(dataDir, "hash-key");
+}
+
+/** Makes the key's file, unless the user has named a key of their own. */
+export function makeHashKey(
+  { hashKey }: Pick<AgentConfig, "hashKey">,
+  { args, system }: { readonly args: Arguments; readonly system: System },
+): void {
+  const path = hashKeyPath(readDataDir(args, system));
+  if (hashKey.reveal() === `file:${path}`) ensureHashKey(path, system.randomBytes);
+}
+
+export function agentName(): string {
+  return hostname().slice(0, 128) || "agent";
+}

@@ -1,0 +1,71 @@
+/** Which open incident a finding belongs to, and whether a new one should be opened for it. */
+import type { IncidentDetail } from "../../wire/api-types.ts";
+import type { Finding } from "../stages/explain.ts";
+import type { ImpactSums } from "./impact.ts";
+
+/** While an incident is this young its cause may still be named anew. */
+const youngMs = 60_000;
+
+export interface OpenIncident {
+  detail: IncidentDetail;
+  impact: ImpactSums;
+  /** Rows that carry it: while one of them is anomalous it goes on. */
+  rowIds: Set<string>;
+  entryRowIds: Set<string>;
+  blamedRowIds: Set<string>;
+  /** Nodes its finding speaks of, and all that depend on its cause: their baselines stand still. */
+  nodes: Set<string>;
+}
+
+/** What a finding is judged beside. */
+export interface Occasion {
+  readonly findings: readonly Finding[];
+  /** Windows of evidence it rests on. */
+  readonly windows: number;
+  readonly windowEndMs: number;
+}
+
+/**
+ * Failures of a node speak for themselves. A slow window may be a passing one, and an edge or
+ * nothing may be named only because the window is half a fault: those wait for a second window.
+ */
+export function isRipe({ cause }: Finding, { windows }: Occasion): boolean {
+  return (cause.kind === "node" && cause.signal === "errors") || windows >= 2;
+}
+
+/**
+ * What fails is often slow as well: an incident tells its one signal, and another finding of the
+ * same cause adds nothing to the story.
+ */
+export function isTold(
+  { detail }: OpenIncident,
+  finding: Finding,
+  taken: ReadonlySet<string>,
+  { findings }: Occasion,
+): boolean {
+  if (taken.has(detail.id)) return true;
+  const isOwn = (other: Finding): boolean =>
+    other.cause.signal === detail.signal && other.cause.name === detail.cause.name;
+  return finding.cause.signal !== detail.signal && findings.some(isOwn);
+}
+
+/** The open incident with its cause, or a young or unexplained one whose nodes it shares. */
+export function matchOpen(
+  open: readonly OpenIncident[],
+  finding: Finding,
+  taken: ReadonlySet<string>,
+  { windowEndMs }: Occasion,
+): OpenIncident | undefined {
+  const { name, kind } = finding.cause;
+  const same = open.find(({ detail }) => kind !== "none" && detail.cause.name === name);
+  if (same !== undefined) return same;
+  const nodes = [...finding.symptoms, ...finding.entries, name];
+  return open.find(
+    ({ detail, nodes: held }) =>
+      !taken.has(detail.id) &&
+      (kind === "none" ||
+        detail.cause.kind === "none" ||
+        windowEndMs - detail.startedAtMs <= youngMs) &&
+      nodes.some((node) => held.has(node)),
+  );
+}

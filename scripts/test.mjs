@@ -1,0 +1,96 @@
+/**
+ * The whole check, from a fresh clone on: install, build, lint, types, every test. Goes on after a
+ * failed step, so that one run tells everything; the last line is the tests' own count.
+ */
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureBuilt, ensureInstalled } from "./setup.mjs";
+import { root, runQuietly, StepError, step } from "./steps.mjs";
+
+const bin = (path) => join(root, "node_modules", path);
+const failedSteps = [];
+
+async function attempt(title, work) {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    failedSteps.push(title);
+    return false;
+  }
+}
+
+const node = (title, ...args) =>
+  attempt(title, () => step(title, () => runQuietly(process.execPath, args)));
+
+/** The user interface's tests drive Debian's Chromium; they skip themselves without it. */
+async function ensureChromium() {
+  if (existsSync("/usr/bin/chromium")) return;
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    process.stderr.write("· no chromium here (needs root and apt-get): its tests are skipped\n");
+    return;
+  }
+  try {
+    await step("install chromium", async () => {
+      await runQuietly("apt-get", ["update", "-q"]);
+      await runQuietly("apt-get", ["install", "-q", "-y", "--no-install-recommends", "chromium"]);
+    });
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    process.stderr.write(`${error.message}\n· chromium did not install: its tests are skipped\n`);
+  }
+}
+
+/** Runs vitest in the foreground and returns what its JSON report counted. */
+async function runTests() {
+  const folder = mkdtempSync(join(tmpdir(), "brunt-test-"));
+  const report = join(folder, "report.json");
+  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  try {
+    await new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [bin("vitest/vitest.mjs"), ...args], {
+        cwd: root,
+        stdio: "inherit",
+      });
+      child.on("error", reject);
+      child.on("close", (code, signal) => {
+        if (code !== 0) failedSteps.push(`tests (${code ?? signal})`);
+        resolve();
+      });
+    });
+    return countsOf(JSON.parse(readFileSync(report, "utf8")));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A file that fails before its first test counts as one failure. */
+function countsOf(report) {
+  const unloaded = report.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.length === 0,
+  );
+  return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded.length };
+}
+
+const ready = (await attempt("install", ensureInstalled)) && (await attempt("build", ensureBuilt));
+let counts = { passed: 0, failed: 0 };
+if (ready || existsSync(bin("vitest"))) {
+  await ensureChromium();
+  await node("lint", bin("@biomejs/biome/bin/biome"), "check", ".");
+  const tsc = bin("typescript/bin/tsc");
+  await node("types", tsc, "--noEmit", "-p", "tsconfig.json");
+  if (existsSync(join(root, "ui/tsconfig.json"))) {
+    await node("types of ui", tsc, "--noEmit", "-p", "ui/tsconfig.json");
+  }
+  counts = await runTests();
+}
+if (failedSteps.length > 0) {
+  process.exitCode = 1;
+  process.stdout.write(`failed steps: ${failedSteps.join(", ")}\n`);
+}
+process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);

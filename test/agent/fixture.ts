@@ -1,0 +1,192 @@
+/** What the agent's suites share: spans as short literals, and an agent on a virtual clock. */
+import { type Agent, createAgent } from "../../agent/agent.ts";
+import { type AgentConfig, defaultAgentConfig } from "../../agent/config.ts";
+import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
+import { silentLog } from "../../base/log.ts";
+import { createMeter, type Meter } from "../../base/meter.ts";
+import { createPrng } from "../../base/prng.ts";
+import type { Cell, EdgeCell } from "../../sketch/cell.ts";
+import { keyOf } from "../../sketch/key.ts";
+import type { CollectorLink, Thresholds } from "../../wire/agent-link.ts";
+import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
+import { decodeSketchBatch, type SketchBatch } from "../../wire/sketch-batch.ts";
+
+export type AttributeLiteral = string | number | boolean;
+
+export interface SpanLiteral {
+  readonly service?: string;
+  readonly resource?: Readonly<Record<string, AttributeLiteral>>;
+  readonly name?: string;
+  readonly kind?: "unspecified" | "internal" | "server" | "client" | "producer" | "consumer";
+  readonly trace?: number;
+  readonly id: number;
+  readonly parent?: number;
+  /** Milliseconds after `startMs` of the fixture. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly status?: "unset" | "ok" | "error";
+  readonly attributes?: Readonly<Record<string, AttributeLiteral>>;
+  readonly links?: readonly { readonly trace?: number; readonly id: number }[];
+  readonly flags?: number;
+  readonly traceState?: string;
+}
+
+/** A Thursday; the start of a window. */
+export const fixtureStartMs = 1_700_000_000_000;
+
+const kinds = ["unspecified", "internal", "server", "client", "producer", "consumer"];
+const statuses = ["unset", "ok", "error"];
+
+/** One ExportTraceServiceRequest with these spans, a ResourceSpans for each. */
+export function requestOf(spans: readonly SpanLiteral[]): Uint8Array {
+  const json = { resourceSpans: spans.map(resourceSpansOf) };
+  const bytes = transcodeOtlpJson(new TextEncoder().encode(JSON.stringify(json)));
+  if (!bytes.ok) throw new Error(bytes.error.message);
+  return bytes.value;
+}
+
+export function jsonOf(spans: readonly SpanLiteral[]): string {
+  return JSON.stringify({ resourceSpans: spans.map(resourceSpansOf) });
+}
+
+function resourceSpansOf(span: SpanLiteral) {
+  const resource = { "service.name": span.service ?? "shop", ...span.resource };
+  return {
+    resource: { attributes: attributesOf(resource) },
+    scopeSpans: [{ spans: [spanOf(span)] }],
+  };
+}
+
+function spanOf(span: SpanLiteral) {
+  return {
+    traceId: traceId(span.trace ?? 1),
+    spanId: spanId(span.id),
+    ...(span.parent === undefined ? {} : { parentSpanId: spanId(span.parent) }),
+    name: span.name ?? "work",
+    kind: kinds.indexOf(span.kind ?? "internal"),
+    startTimeUnixNano: nanoseconds(span.from ?? 0),
+    endTimeUnixNano: nanoseconds(span.to ?? 10),
+    attributes: attributesOf(span.attributes ?? {}),
+    links: (span.links ?? []).map((link) => ({
+      traceId: traceId(link.trace ?? 1),
+      spanId: spanId(link.id),
+    })),
+    status: { code: statuses.indexOf(span.status ?? "unset") },
+    flags: span.flags ?? 0,
+    traceState: span.traceState ?? "",
+  };
+}
+
+export function attributesOf(values: Readonly<Record<string, AttributeLiteral>>) {
+  return Object.entries(values).map(([key, value]) => ({ key, value: anyValue(value) }));
+}
+
+function anyValue(value: AttributeLiteral) {
+  if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "boolean") return { boolValue: value };
+  return Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+}
+
+function nanoseconds(offsetMs: number): string {
+  return String(BigInt(fixtureStartMs) * 1_000_000n + BigInt(Math.round(offsetMs * 1e6)));
+}
+
+export function traceId(number: number): string {
+  const low = Math.imul(number, 0x9e3779b1) >>> 0;
+  return `${low.toString(16).padStart(24, "0")}${number.toString(16).padStart(8, "0")}`;
+}
+
+export function spanId(number: number): string {
+  return number.toString(16).padStart(16, "0");
+}
+
+/** A collector that keeps what it is sent. */
+export interface RecordingLink extends CollectorLink {
+  readonly batches: SketchBatch[];
+  readonly bytes: Uint8Array[];
+  current: Thresholds;
+}
+
+export function createRecordingLink(): RecordingLink {
+  const batches: SketchBatch[] = [];
+  const bytes: Uint8Array[] = [];
+  const link: RecordingLink = {
+    batches,
+    bytes,
+    current: { revision: 0, items: [] },
+    async send(batch) {
+      const decoded = decodeSketchBatch(batch);
+      if (!decoded.ok) throw new Error(decoded.error.message);
+      batches.push(decoded.value);
+      bytes.push(batch);
+      return { have: [], thresholdsRevision: link.current.revision, collectorTimeMs: 0 };
+    },
+    thresholds: async () => link.current,
+  };
+  return link;
+}
+
+export interface TestAgent {
+  readonly agent: Agent;
+  readonly clock: VirtualClock;
+  readonly meter: Meter;
+  readonly link: RecordingLink;
+  ingest(...spans: SpanLiteral[]): void;
+  /** Moves time to `offsetMs` after the fixture's start and lets batches out. */
+  moveTo(offsetMs: number): Promise<void>;
+  windows(): SketchBatch[];
+}
+
+/** An agent without ports whose clock starts at the fixture's start. */
+export async function startTestAgent(config: Partial<AgentConfig> = {}): Promise<TestAgent> {
+  const clock = createVirtualClock(fixtureStartMs);
+  const meter = createMeter();
+  const link = createRecordingLink();
+  const agent = createAgent(
+    { ...defaultAgentConfig(), listen: false, ...config },
+    { clock, meter, link, log: silentLog, randomBytes: seededBytes(7) },
+  );
+  await agent.start();
+  return {
+    agent,
+    clock,
+    meter,
+    link,
+    ingest(...spans) {
+      const result = agent.ingest(requestOf(spans));
+      if (!result.ok) throw new Error(result.error.message);
+    },
+    async moveTo(offsetMs) {
+      clock.advance(fixtureStartMs + offsetMs - clock.nowMs());
+      await agent.flush();
+    },
+    windows: () => link.batches.filter((batch) => batch.kind === "window"),
+  };
+}
+
+export function seededBytes(seed: number): (size: number) => Uint8Array {
+  const prng = createPrng(seed);
+  return (size) => Uint8Array.from({ length: size }, () => prng.integer(256));
+}
+
+/** The cells of a batch by `service operation`. */
+export function cellsOf(batch: SketchBatch): Map<string, Cell> {
+  const cells = new Map<string, Cell>();
+  for (const [id, cell] of batch.cube?.cells ?? []) cells.set(nameOf(batch, id), cell);
+  return cells;
+}
+
+/** The edges of a batch by `service operation > service operation`. */
+export function edgesOf(batch: SketchBatch): Map<string, EdgeCell> {
+  const edges = new Map<string, EdgeCell>();
+  for (const { caller, callee, cell } of batch.cube?.edges.values() ?? []) {
+    edges.set(`${nameOf(batch, caller)} > ${nameOf(batch, callee)}`, cell);
+  }
+  return edges;
+}
+
+function nameOf(batch: SketchBatch, id: number): string {
+  if (batch.cube === undefined) throw new Error("a heartbeat has no keys");
+  const [service, operation] = keyOf(batch.cube.keys, id);
+  return `${service} ${operation}`;
+}
