@@ -1,5 +1,5 @@
 /** What a running Brunt tells whoever started it: where to send, where to look, what to type. */
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 
 export interface Addresses {
   readonly host: string;

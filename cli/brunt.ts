@@ -5,8 +5,8 @@ import type { Log } from "../base/log.ts";
 import { createMeter, type Meter } from "../base/meter.ts";
 import { type Collector, createCollector } from "../collector/collector.ts";
 import { createDecider } from "../collector/stages/decider.ts";
+import type { Settings } from "./line/settings.ts";
 import { noObserver, type Observer } from "./observer.ts";
-import type { Settings } from "./settings.ts";
 
 export interface BruntOptions {
   readonly settings: Settings;

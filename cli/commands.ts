@@ -1,11 +1,11 @@
-import { agentCommand } from "./agent-command.ts";
-import { collectorCommand } from "./collector-command.ts";
-import type { Command } from "./command.ts";
-import { demoCommand } from "./demo.ts";
-import { replayCommand } from "./replay.ts";
-import { startCommand } from "./start.ts";
-import { watchCommand } from "./watch.ts";
-import { whyCommand } from "./why.ts";
+import { agentCommand } from "./commands/agent.ts";
+import { collectorCommand } from "./commands/collector.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { replayCommand } from "./commands/replay.ts";
+import { startCommand } from "./commands/start.ts";
+import { watchCommand } from "./commands/watch.ts";
+import { whyCommand } from "./commands/why.ts";
+import type { Command } from "./line/command.ts";
 
 /** In the order of the overview. */
 export const commands: readonly Command[] = [

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The `brunt` command. */
 import { commands } from "./commands.ts";
+import { runCli } from "./line/run-cli.ts";
 import { readVersion } from "./locations.ts";
-import { runCli } from "./run-cli.ts";
 import { createSystem } from "./system.ts";
 
 /** Whatever still holds the process after a command has ended does not hold it for ever. */

@@ -10,7 +10,7 @@ import { randomUUID } from "node:crypto";
 import type { Meter } from "../base/meter.ts";
 import type { Decider } from "../collector/decide.ts";
 import type { CollectorLink } from "../wire/agent-link.ts";
-import { CommandError } from "./command.ts";
+import { CommandError } from "./line/command.ts";
 import type { Observer } from "./observer.ts";
 import { exitCodes } from "./system.ts";
 

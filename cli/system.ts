@@ -1,7 +1,7 @@
 /** The world outside: clock, terminals, environment, chance, signals. Made once, in main.ts. */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
-import { createTerminal, type Terminal } from "./terminal.ts";
+import { createTerminal, type Terminal } from "./terminal/terminal.ts";
 
 export interface System {
   readonly clock: Clock;

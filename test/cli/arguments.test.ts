@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type ArgumentSpec, parseArguments } from "../../cli/arguments.ts";
-import { nearestName } from "../../cli/nearest-name.ts";
+import { type ArgumentSpec, parseArguments } from "../../cli/line/arguments.ts";
+import { nearestName } from "../../cli/line/nearest-name.ts";
 
 const spec: ArgumentSpec = {
   positional: { name: "<file>", countMin: 1, countMax: 2 },

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { renderComparison, type Story } from "../../cli/demo-report.ts";
-import { plainStyle } from "../../cli/terminal.ts";
+import { renderComparison, type Story } from "../../cli/demo/report.ts";
+import { plainStyle } from "../../cli/terminal/terminal.ts";
 import type { IncidentDetail } from "../../wire/api-types.ts";
 import { detail } from "./sample-incident.ts";
 

@@ -1,7 +1,7 @@
 /** A system whose terminals are memory: what a command prints is there to be read. */
 import { createPrng } from "../../base/prng.ts";
 import { type System, systemClock } from "../../cli/system.ts";
-import { plainStyle, type Terminal } from "../../cli/terminal.ts";
+import { plainStyle, type Terminal } from "../../cli/terminal/terminal.ts";
 
 export interface MemorySystem extends System {
   /** What was written to stdout and to stderr so far. */

@@ -5,17 +5,17 @@ import {
   formatEstimate,
   formatExpected,
   formatShare,
-} from "../../cli/format.ts";
-import { renderNeighbours, renderWalk } from "../../cli/render-graph.ts";
+} from "../../cli/terminal/format.ts";
+import { renderNeighbours, renderWalk } from "../../cli/terminal/render-graph.ts";
 import {
   type Canvas,
   fingerprintOf,
   pathOf,
   renderIncident,
   renderUpdate,
-} from "../../cli/render-incident.ts";
-import { renderBar } from "../../cli/render-progress.ts";
-import { createStyle, plainStyle, printable, wrapText } from "../../cli/terminal.ts";
+} from "../../cli/terminal/render-incident.ts";
+import { renderBar } from "../../cli/terminal/render-progress.ts";
+import { createStyle, plainStyle, printable, wrapText } from "../../cli/terminal/terminal.ts";
 import type { Incident } from "../../wire/api-types.ts";
 import { detail, edge, incident, node } from "./sample-incident.ts";
 

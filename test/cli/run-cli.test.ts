@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { commands } from "../../cli/commands.ts";
-import { runCli } from "../../cli/run-cli.ts";
+import { runCli } from "../../cli/line/run-cli.ts";
 import { createMemorySystem } from "./memory-system.ts";
 
 interface Outcome {

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { parseArguments } from "../../cli/arguments.ts";
-import { configOption } from "../../cli/command.ts";
-import { readSettings } from "../../cli/settings.ts";
-import { agentOptions, collectorOptions } from "../../cli/shared-options.ts";
+import { parseArguments } from "../../cli/line/arguments.ts";
+import { configOption } from "../../cli/line/command.ts";
+import { readSettings } from "../../cli/line/settings.ts";
+import { agentOptions, collectorOptions } from "../../cli/line/shared-options.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "brunt-settings-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -8,7 +8,7 @@ import { createPrng } from "../../base/prng.ts";
 import { renderBanner, urlOf } from "../../cli/banner.ts";
 import { commands } from "../../cli/commands.ts";
 import { ensureHashKey } from "../../cli/hash-key.ts";
-import { runCli } from "../../cli/run-cli.ts";
+import { runCli } from "../../cli/line/run-cli.ts";
 import { startSelfTelemetry } from "../../cli/self-telemetry.ts";
 import { startLiveBrunt } from "./live-brunt.ts";
 import { createMemorySystem, createMemoryTerminal } from "./memory-system.ts";

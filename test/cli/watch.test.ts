@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { commands } from "../../cli/commands.ts";
-import { createIncidentPrinter } from "../../cli/incident-printer.ts";
-import { runCli } from "../../cli/run-cli.ts";
+import { runCli } from "../../cli/line/run-cli.ts";
+import { createIncidentPrinter } from "../../cli/terminal/incident-printer.ts";
 import type { Incident, StreamMessage } from "../../wire/api-types.ts";
 import { type LiveBrunt, startLiveBrunt } from "./live-brunt.ts";
 import { createMemorySystem, createMemoryTerminal, type MemorySystem } from "./memory-system.ts";

@@ -1,16 +1,16 @@
 /** What a replay saw, told at its end. */
-import type { IncidentDetail } from "../wire/api-types.ts";
+import type { IncidentDetail } from "../../wire/api-types.ts";
+import { spansDecided, type WindowRecord } from "../demo/window-record.ts";
 import {
   formatCount,
   formatDateTime,
   formatDurationMs,
   formatNoun,
   formatShare,
-} from "./format.ts";
-import { newestFirst } from "./order-incidents.ts";
-import { type Canvas, renderIncident } from "./render-incident.ts";
-import { printable } from "./terminal.ts";
-import { spansDecided, type WindowRecord } from "./window-record.ts";
+} from "../terminal/format.ts";
+import { newestFirst } from "../terminal/order-incidents.ts";
+import { type Canvas, renderIncident } from "../terminal/render-incident.ts";
+import { printable } from "../terminal/terminal.ts";
 
 export interface ReplayTotals {
   readonly fileCount: number;

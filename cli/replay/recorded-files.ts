@@ -9,9 +9,13 @@
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { fail, ok, type Result } from "../base/result.ts";
-import { transcodeOtlpJson } from "../wire/otlp-json.ts";
-import { defaultTraceLimits, type TraceLimits, validateTraces } from "../wire/validate-traces.ts";
+import { fail, ok, type Result } from "../../base/result.ts";
+import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
+import {
+  defaultTraceLimits,
+  type TraceLimits,
+  validateTraces,
+} from "../../wire/validate-traces.ts";
 
 export const recordedFormats = ["auto", "json", "json-lines", "protobuf"] as const;
 export type RecordedFormat = (typeof recordedFormats)[number];

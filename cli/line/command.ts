@@ -1,6 +1,7 @@
 /** What every command is: a table of arguments, its help, and a function to an exit code. */
+
+import type { System } from "../system.ts";
 import type { ArgumentSpec, Arguments, OptionSpec } from "./arguments.ts";
-import type { System } from "./system.ts";
 
 export interface Command extends ArgumentSpec {
   readonly name: string;

@@ -1,12 +1,12 @@
 /** `brunt watch`: follows the incidents of a collector in the terminal. */
-import type { IncidentDetail, StreamMessage } from "../wire/api-types.ts";
-import { type ApiClient, createApiClient } from "./api-client.ts";
-import type { Arguments } from "./arguments.ts";
-import { type Command, urlOption } from "./command.ts";
-import { followStream } from "./follow-stream.ts";
-import { createIncidentPrinter } from "./incident-printer.ts";
-import { textOption } from "./settings.ts";
-import { exitCodes, type System } from "./system.ts";
+import type { IncidentDetail, StreamMessage } from "../../wire/api-types.ts";
+import { type ApiClient, createApiClient } from "../client/api-client.ts";
+import { followStream } from "../client/follow-stream.ts";
+import type { Arguments } from "../line/arguments.ts";
+import { type Command, urlOption } from "../line/command.ts";
+import { textOption } from "../line/settings.ts";
+import { exitCodes, type System } from "../system.ts";
+import { createIncidentPrinter } from "../terminal/incident-printer.ts";
 
 export const watchCommand: Command = {
   name: "watch",

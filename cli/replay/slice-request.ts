@@ -10,7 +10,7 @@
  *
  * Source: opentelemetry-proto, trace/v1/trace.proto. The bytes must have been validated before.
  */
-import { skipTrusted, trustedVarint, wireBytes, wireFixed64 } from "../wire/protobuf.ts";
+import { skipTrusted, trustedVarint, wireBytes, wireFixed64 } from "../../wire/protobuf.ts";
 
 export interface Slice {
   /** End time of its spans, rounded down to the slice length; epoch milliseconds. */

@@ -1,8 +1,8 @@
 /** What passed through the decider, window by window: for progress, and for a replay's summary. */
-import { assert } from "../base/errors.ts";
-import type { ClosedWindow, Decider } from "../collector/decide.ts";
-import { type KeyId, keyOf } from "../sketch/key.ts";
-import { noObserver, type Observer } from "./observer.ts";
+import { assert } from "../../base/errors.ts";
+import type { ClosedWindow, Decider } from "../../collector/decide.ts";
+import { type KeyId, keyOf } from "../../sketch/key.ts";
+import { noObserver, type Observer } from "../observer.ts";
 
 export interface WindowRecord extends Observer {
   /** Spans by window; a window decided again with late data replaces its count. */

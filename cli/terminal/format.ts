@@ -1,5 +1,5 @@
 /** Numbers, times and estimates as people read them. All deterministic: times are UTC. */
-import type { Estimate } from "../wire/api-types.ts";
+import type { Estimate } from "../../wire/api-types.ts";
 
 /** 12345.6 -> "12,346". */
 export function formatCount(count: number): string {

@@ -2,8 +2,8 @@
  * Stream messages as text for people: a block when an incident opens, resolves or changes its
  * story, one line when only its numbers move, and plain words for gaps and lost connections.
  */
-import type { Hop, Incident, StreamMessage, WindowSummary } from "../wire/api-types.ts";
-import type { Loss } from "./follow-stream.ts";
+import type { Hop, Incident, StreamMessage, WindowSummary } from "../../wire/api-types.ts";
+import type { Loss } from "../client/follow-stream.ts";
 import { formatCount, formatNoun, formatShare, formatTime } from "./format.ts";
 import {
   fingerprintOf,

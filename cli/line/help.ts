@@ -1,7 +1,8 @@
 /** `--help`, for the program and for each command, from the tables the parser itself reads. */
+
+import { type Terminal, wrapText } from "../terminal/terminal.ts";
 import type { OptionSpec } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { type Terminal, wrapText } from "./terminal.ts";
 
 const widthMax = 100;
 

@@ -1,7 +1,7 @@
 /** What Brunt found, beside what was done and what the customers' own record says. */
-import type { AttributeValue, IncidentDetail } from "../wire/api-types.ts";
-import { formatCount, formatDurationMs, formatEstimate, formatTime } from "./format.ts";
-import { printable, type Style } from "./terminal.ts";
+import type { AttributeValue, IncidentDetail } from "../../wire/api-types.ts";
+import { formatCount, formatDurationMs, formatEstimate, formatTime } from "../terminal/format.ts";
+import { printable, type Style } from "../terminal/terminal.ts";
 
 /** What was done, as only the runner of the demo knows it. */
 export interface Story {

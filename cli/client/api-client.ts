@@ -1,6 +1,6 @@
 /** Reads of the collector's public API. */
-import { CommandError } from "./command.ts";
-import { exitCodes } from "./system.ts";
+import { CommandError } from "../line/command.ts";
+import { exitCodes } from "../system.ts";
 
 export interface ApiClient {
   readonly url: string;

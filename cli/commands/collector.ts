@@ -1,22 +1,22 @@
 /** `brunt collector`: the collector alone, for agents elsewhere. */
 import { join } from "node:path";
-import { createMeter } from "../base/meter.ts";
-import { createCollector } from "../collector/collector.ts";
-import { createDecider } from "../collector/stages/decider.ts";
-import type { Arguments } from "./arguments.ts";
-import { commandName, renderBanner } from "./banner.ts";
-import { type Command, configOption } from "./command.ts";
-import { uiDirectory } from "./locations.ts";
-import { settingsOrThrow } from "./settings.ts";
+import { createMeter } from "../../base/meter.ts";
+import { createCollector } from "../../collector/collector.ts";
+import { createDecider } from "../../collector/stages/decider.ts";
+import { commandName, renderBanner } from "../banner.ts";
+import type { Arguments } from "../line/arguments.ts";
+import { type Command, configOption } from "../line/command.ts";
+import { settingsOrThrow } from "../line/settings.ts";
 import {
   collectorOptions,
   dataDirOption,
   readDataDir,
   readSelfTelemetry,
   selfTelemetryOption,
-} from "./shared-options.ts";
-import { aborted, exitCodes, type System } from "./system.ts";
-import { createTerminalLog } from "./terminal-log.ts";
+} from "../line/shared-options.ts";
+import { uiDirectory } from "../locations.ts";
+import { aborted, exitCodes, type System } from "../system.ts";
+import { createTerminalLog } from "../terminal/terminal-log.ts";
 
 const options = [configOption, dataDirOption, ...collectorOptions, selfTelemetryOption];
 

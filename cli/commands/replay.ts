@@ -6,21 +6,21 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Clock, createVirtualClock } from "../base/clock.ts";
-import { silentLog } from "../base/log.ts";
-import { createPrng } from "../base/prng.ts";
-import type { Arguments } from "./arguments.ts";
-import { type Brunt, createBrunt } from "./brunt.ts";
-import { type Command, CommandError, configOption } from "./command.ts";
-import { formatCount, formatNoun, formatTime } from "./format.ts";
-import { type RecordedFormat, readRecording, recordedFormats } from "./recorded-files.ts";
-import { createLiveLine, renderBar } from "./render-progress.ts";
-import { renderSummary } from "./replay-summary.ts";
-import { type Settings, settingsOrThrow } from "./settings.ts";
-import { agentOptions } from "./shared-options.ts";
-import { type Slice, sliceRequest } from "./slice-request.ts";
-import { exitCodes, type System, sleep } from "./system.ts";
-import { createWindowRecord, type WindowRecord } from "./window-record.ts";
+import { type Clock, createVirtualClock } from "../../base/clock.ts";
+import { silentLog } from "../../base/log.ts";
+import { createPrng } from "../../base/prng.ts";
+import { type Brunt, createBrunt } from "../brunt.ts";
+import { createWindowRecord, type WindowRecord } from "../demo/window-record.ts";
+import type { Arguments } from "../line/arguments.ts";
+import { type Command, CommandError, configOption } from "../line/command.ts";
+import { type Settings, settingsOrThrow } from "../line/settings.ts";
+import { agentOptions } from "../line/shared-options.ts";
+import { type RecordedFormat, readRecording, recordedFormats } from "../replay/recorded-files.ts";
+import { type Slice, sliceRequest } from "../replay/slice-request.ts";
+import { renderSummary } from "../replay/summary.ts";
+import { exitCodes, type System, sleep } from "../system.ts";
+import { formatCount, formatNoun, formatTime } from "../terminal/format.ts";
+import { createLiveLine, renderBar } from "../terminal/render-progress.ts";
 
 const options = [
   {

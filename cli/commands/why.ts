@@ -1,15 +1,15 @@
 /** `brunt why`: the root-cause graph of an incident, or the surroundings of a service. */
-import type { Incident, IncidentDetail, RootCauseGraph } from "../wire/api-types.ts";
-import { type ApiClient, createApiClient } from "./api-client.ts";
-import type { Arguments } from "./arguments.ts";
-import { type Command, CommandError, urlOption } from "./command.ts";
-import { formatTime } from "./format.ts";
-import { nearestName } from "./nearest-name.ts";
-import { newestFirst } from "./order-incidents.ts";
-import { renderNeighbours, renderWalk } from "./render-graph.ts";
-import { renderIncident } from "./render-incident.ts";
-import { textOption } from "./settings.ts";
-import { exitCodes, type System } from "./system.ts";
+import type { Incident, IncidentDetail, RootCauseGraph } from "../../wire/api-types.ts";
+import { type ApiClient, createApiClient } from "../client/api-client.ts";
+import type { Arguments } from "../line/arguments.ts";
+import { type Command, CommandError, urlOption } from "../line/command.ts";
+import { nearestName } from "../line/nearest-name.ts";
+import { textOption } from "../line/settings.ts";
+import { exitCodes, type System } from "../system.ts";
+import { formatTime } from "../terminal/format.ts";
+import { newestFirst } from "../terminal/order-incidents.ts";
+import { renderNeighbours, renderWalk } from "../terminal/render-graph.ts";
+import { renderIncident } from "../terminal/render-incident.ts";
 
 export const whyCommand: Command = {
   name: "why",

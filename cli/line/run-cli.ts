@@ -1,10 +1,10 @@
 /** From a command line to an exit code. */
-import { OperationalError } from "../base/errors.ts";
+import { OperationalError } from "../../base/errors.ts";
+import { exitCodes, type System } from "../system.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { type Command, CommandError, helpOption } from "./command.ts";
 import { renderHelp, renderOverview } from "./help.ts";
 import { suggestion } from "./nearest-name.ts";
-import { exitCodes, type System } from "./system.ts";
 
 export interface Program {
   readonly commands: readonly Command[];

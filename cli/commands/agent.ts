@@ -1,21 +1,21 @@
 /** `brunt agent`: the agent alone, sending to a collector elsewhere. */
-import { createAgent } from "../agent/agent.ts";
-import { createHttpLink } from "../agent/export/http-link.ts";
-import { createMeter } from "../base/meter.ts";
-import type { Arguments } from "./arguments.ts";
-import { commandName, renderBanner } from "./banner.ts";
-import { type Command, configOption } from "./command.ts";
-import { settingsOrThrow } from "./settings.ts";
+import { createAgent } from "../../agent/agent.ts";
+import { createHttpLink } from "../../agent/export/http-link.ts";
+import { createMeter } from "../../base/meter.ts";
+import { commandName, renderBanner } from "../banner.ts";
+import type { Arguments } from "../line/arguments.ts";
+import { type Command, configOption } from "../line/command.ts";
+import { settingsOrThrow } from "../line/settings.ts";
 import {
   agentOptions,
   dataDirOption,
   readDataDir,
   readSelfTelemetry,
   selfTelemetryOption,
-} from "./shared-options.ts";
+} from "../line/shared-options.ts";
+import { aborted, exitCodes, type System } from "../system.ts";
+import { createTerminalLog } from "../terminal/terminal-log.ts";
 import { agentName, hashKeyPath, makeHashKey } from "./start.ts";
-import { aborted, exitCodes, type System } from "./system.ts";
-import { createTerminalLog } from "./terminal-log.ts";
 
 const options = [
   {

@@ -3,7 +3,7 @@
  * `--name value`, `--name=value`, `-h`, `--` and repeated options are read by node:util parseArgs.
  */
 import { parseArgs } from "node:util";
-import { fail, ok, type Result } from "../base/result.ts";
+import { fail, ok, type Result } from "../../base/result.ts";
 import { suggestion } from "./nearest-name.ts";
 
 export type OptionKind = "text" | "texts" | "integer" | "number" | "flag";

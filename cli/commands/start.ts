@@ -1,14 +1,13 @@
 /** `brunt start`: agent and collector in one process. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { AgentConfig } from "../agent/config.ts";
-import type { Arguments } from "./arguments.ts";
-import { commandName, renderBanner } from "./banner.ts";
-import { createBrunt } from "./brunt.ts";
-import { type Command, configOption } from "./command.ts";
-import { ensureHashKey } from "./hash-key.ts";
-import { uiDirectory } from "./locations.ts";
-import { type Settings, settingsOrThrow } from "./settings.ts";
+import type { AgentConfig } from "../../agent/config.ts";
+import { commandName, renderBanner } from "../banner.ts";
+import { createBrunt } from "../brunt.ts";
+import { ensureHashKey } from "../hash-key.ts";
+import type { Arguments } from "../line/arguments.ts";
+import { type Command, configOption } from "../line/command.ts";
+import { type Settings, settingsOrThrow } from "../line/settings.ts";
 import {
   agentOptions,
   collectorOptions,
@@ -16,9 +15,10 @@ import {
   readDataDir,
   readSelfTelemetry,
   selfTelemetryOption,
-} from "./shared-options.ts";
-import { aborted, exitCodes, type System } from "./system.ts";
-import { createTerminalLog } from "./terminal-log.ts";
+} from "../line/shared-options.ts";
+import { uiDirectory } from "../locations.ts";
+import { aborted, exitCodes, type System } from "../system.ts";
+import { createTerminalLog } from "../terminal/terminal-log.ts";
 
 const options = [
   configOption,

@@ -1,5 +1,5 @@
 /** An incident as one block of aligned lines, and a routine update as a single one. */
-import type { Combination, Hop, Incident, Signal } from "../wire/api-types.ts";
+import type { Combination, Hop, Incident, Signal } from "../../wire/api-types.ts";
 import { formatCount, formatEstimate, formatExpected, formatShare, formatTime } from "./format.ts";
 import { printable, type Style, wrapText } from "./terminal.ts";
 

@@ -4,9 +4,9 @@
  * arrives as the stream's own `gap` message; nothing is skipped in silence.
  */
 import { WebSocket } from "ws";
-import { type Clock, every } from "../base/clock.ts";
-import type { StreamMessage } from "../wire/api-types.ts";
-import { sleep } from "./system.ts";
+import { type Clock, every } from "../../base/clock.ts";
+import type { StreamMessage } from "../../wire/api-types.ts";
+import { sleep } from "../system.ts";
 
 export interface FollowOptions {
   /** Base address of the collector, http or https. */

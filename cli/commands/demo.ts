@@ -3,20 +3,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseAgentConfig } from "../agent/config.ts";
-import { createLog, type Log } from "../base/log.ts";
-import { parseCollectorConfig } from "../collector/config.ts";
-import type { Arguments } from "./arguments.ts";
-import { commandName, renderBanner, urlOf } from "./banner.ts";
-import { type Brunt, createBrunt } from "./brunt.ts";
-import { type Command, CommandError } from "./command.ts";
-import { type DemoOutcome, watchDemo } from "./demo-watch.ts";
-import { formatCount, formatDurationMs, formatNoun } from "./format.ts";
-import { uiDirectory } from "./locations.ts";
-import { createLiveLine, renderBar } from "./render-progress.ts";
-import type { Settings } from "./settings.ts";
-import { exitCodes, type System, sleep } from "./system.ts";
-import { createWindowRecord, spansDecided, type WindowRecord } from "./window-record.ts";
+import { parseAgentConfig } from "../../agent/config.ts";
+import { createLog, type Log } from "../../base/log.ts";
+import { parseCollectorConfig } from "../../collector/config.ts";
+import { commandName, renderBanner, urlOf } from "../banner.ts";
+import { type Brunt, createBrunt } from "../brunt.ts";
+import { type DemoOutcome, watchDemo } from "../demo/watch-demo.ts";
+import { createWindowRecord, spansDecided, type WindowRecord } from "../demo/window-record.ts";
+import type { Arguments } from "../line/arguments.ts";
+import { type Command, CommandError } from "../line/command.ts";
+import type { Settings } from "../line/settings.ts";
+import { uiDirectory } from "../locations.ts";
+import { exitCodes, type System, sleep } from "../system.ts";
+import { formatCount, formatDurationMs, formatNoun } from "../terminal/format.ts";
+import { createLiveLine, renderBar } from "../terminal/render-progress.ts";
 
 const faultChoices = ["a", "b", "c", "d", "e", "f", "none"] as const;
 type FaultChoice = (typeof faultChoices)[number];
@@ -65,7 +65,7 @@ export const demoCommand: Command = {
   run: runDemo,
 };
 
-type ShopModule = typeof import("../demo/shop.ts");
+type ShopModule = typeof import("../../demo/shop.ts");
 type Shop = Awaited<ReturnType<ShopModule["startShop"]>>;
 
 interface Demo {
@@ -213,8 +213,8 @@ function bannerOf({ brunt, system }: Demo): string {
 async function loadDemo() {
   try {
     const [shop, faults] = await Promise.all([
-      import("../demo/shop.ts"),
-      import("../demo/faults.ts"),
+      import("../../demo/shop.ts"),
+      import("../../demo/faults.ts"),
     ]);
     return {
       startShop: shop.startShop,

@@ -4,17 +4,17 @@
  * options. All problems of all layers come back at once.
  */
 import { readFileSync } from "node:fs";
-import { type AgentConfig, defaultAgentConfig, parseAgentConfig } from "../agent/config.ts";
-import { fail, ok, type Result } from "../base/result.ts";
+import { type AgentConfig, defaultAgentConfig, parseAgentConfig } from "../../agent/config.ts";
+import { fail, ok, type Result } from "../../base/result.ts";
 import {
   type CollectorConfig,
   defaultCollectorConfig,
   parseCollectorConfig,
-} from "../collector/config.ts";
+} from "../../collector/config.ts";
+import { exitCodes } from "../system.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
 import { CommandError } from "./command.ts";
 import { suggestion } from "./nearest-name.ts";
-import { exitCodes } from "./system.ts";
 
 export interface Settings {
   readonly agent: AgentConfig;

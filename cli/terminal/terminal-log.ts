@@ -1,6 +1,6 @@
 /** Our log on stderr: one readable line for a person at a terminal, JSON for everything else. */
-import type { Clock } from "../base/clock.ts";
-import { createLog, type Log, type LogFields } from "../base/log.ts";
+import type { Clock } from "../../base/clock.ts";
+import { createLog, type Log, type LogFields } from "../../base/log.ts";
 import { formatTime } from "./format.ts";
 import { printable, type Terminal } from "./terminal.ts";
 

@@ -1,10 +1,11 @@
 /** Options that several commands share, each with the configuration field it sets. */
+
+import { readVersion } from "../locations.ts";
+import { noObserver, type Observer } from "../observer.ts";
+import { startSelfTelemetry } from "../self-telemetry.ts";
+import type { System } from "../system.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
-import { readVersion } from "./locations.ts";
-import { noObserver, type Observer } from "./observer.ts";
-import { startSelfTelemetry } from "./self-telemetry.ts";
 import { textOption } from "./settings.ts";
-import type { System } from "./system.ts";
 
 const portRange = { min: 0, max: 65_535 };
 

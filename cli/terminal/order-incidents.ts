@@ -1,4 +1,4 @@
-import type { Incident } from "../wire/api-types.ts";
+import type { Incident } from "../../wire/api-types.ts";
 
 /** Firing ones first, then the newest. */
 export function newestFirst<T extends Incident>(incidents: readonly T[]): T[] {

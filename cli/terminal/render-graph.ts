@@ -1,5 +1,5 @@
 /** A root-cause graph as a tree from the entry to the cause, with the evidence of each hop. */
-import type { GraphEdge, GraphNode, Hop, RootCauseGraph, Signal } from "../wire/api-types.ts";
+import type { GraphEdge, GraphNode, Hop, RootCauseGraph, Signal } from "../../wire/api-types.ts";
 import {
   formatCount,
   formatDurationMs,

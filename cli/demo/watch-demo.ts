@@ -2,12 +2,12 @@
  * Follows a demo from the fault on: prints incidents as `brunt watch` does, sets what is found
  * beside what is true, and knows when there is nothing more to wait for.
  */
-import type { IncidentDetail, StreamMessage } from "../wire/api-types.ts";
-import { renderComparison, type Story } from "./demo-report.ts";
-import { followStream } from "./follow-stream.ts";
-import { createIncidentPrinter, type IncidentPrinter } from "./incident-printer.ts";
-import { fingerprintOf } from "./render-incident.ts";
-import type { System } from "./system.ts";
+import type { IncidentDetail, StreamMessage } from "../../wire/api-types.ts";
+import { followStream } from "../client/follow-stream.ts";
+import type { System } from "../system.ts";
+import { createIncidentPrinter, type IncidentPrinter } from "../terminal/incident-printer.ts";
+import { fingerprintOf } from "../terminal/render-incident.ts";
+import { renderComparison, type Story } from "./report.ts";
 
 export interface DemoWatch {
   readonly url: string;
