@@ -1,10 +1,26 @@
 import { defineConfig } from "vitest/config";
 
+/** What starts systems of many processes needs the machine for itself, after everything else. */
+const system = ["test/demo/**/*.test.ts", "test/ui/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    fileParallelism: true,
-    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: { name: "product", include: ["test/**/*.test.ts"], exclude: system, maxWorkers: 2 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "system",
+          include: system,
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
