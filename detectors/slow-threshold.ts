@@ -33,8 +33,8 @@ export interface SlowThresholdOptions {
 
 export const defaultSlowThresholdOptions: SlowThresholdOptions = {
   quantile: 0.99,
-  margin: 1.5,
-  floorNs: 5_000_000,
+  margin: 2,
+  floorNs: 10_000_000,
   samplesMin: 30,
   generationWindows: 180,
   revisionShare: 0.2,

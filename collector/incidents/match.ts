@@ -1,5 +1,6 @@
 /** Which open incident a finding belongs to, and whether a new one should be opened for it. */
 import type { IncidentDetail } from "../../wire/api-types.ts";
+import type { EvidenceRing } from "../stages/evidence.ts";
 import type { Finding } from "../stages/explain.ts";
 import type { ImpactSums } from "./impact.ts";
 
@@ -23,14 +24,24 @@ export interface Occasion {
   /** Windows of evidence it rests on. */
   readonly windows: number;
   readonly windowEndMs: number;
+  readonly ring: EvidenceRing;
 }
 
+/** A busy minute of a machine makes a window slow now and then; two in a row is no accident. */
+const slowWindowsMin = 2;
+
 /**
- * Failures of a node speak for themselves. A slow window may be a passing one, and an edge or
- * nothing may be named only because the window is half a fault: those wait for a second window.
+ * Failures of a node speak for themselves. An edge or nothing may be named only because the window
+ * is half a fault, so those wait for a second window; slowness opens nothing until customers have
+ * met it in as many windows.
  */
-export function isRipe({ cause }: Finding, { windows }: Occasion): boolean {
-  return (cause.kind === "node" && cause.signal === "errors") || windows >= 2;
+export function isRipe(finding: Finding, { windows, ring }: Occasion): boolean {
+  const { cause, entryRowIds } = finding;
+  if (cause.signal === "errors") return cause.kind === "node" || windows >= 2;
+  const slow = ring.detections.filter(({ rows }) =>
+    [...entryRowIds].some((id) => rows.get(id)?.anomalous === true),
+  );
+  return slow.length >= slowWindowsMin;
 }
 
 /**

@@ -57,21 +57,21 @@ describe("slow threshold", () => {
       revisionsMax: 0,
     },
     {
-      name: "1.5 times the 99th percentile",
+      name: "twice the 99th percentile",
       phases: [{ windows: 3, spans: 50, ms: [10, 20] }],
-      about: 30,
+      about: 40,
       revisionsMax: 1,
     },
     {
-      name: "never below 5 ms",
+      name: "never below 10 ms",
       phases: [{ windows: 3, spans: 50, ms: [0.1, 0.3] }],
-      about: 5,
+      about: 10,
       revisionsMax: 1,
     },
     {
       name: "steady for an hour: not revised",
       phases: [{ windows: 360, spans: 50, ms: [10, 20] }],
-      about: 30,
+      about: 40,
       revisionsMax: 1,
     },
     {
@@ -81,7 +81,7 @@ describe("slow threshold", () => {
         { windows: 200, spans: 50, ms: [200, 400], anomalous: true },
         { windows: 100, spans: 50, ms: [10, 20] },
       ],
-      about: 30,
+      about: 40,
       revisionsMax: 1,
     },
     {
@@ -91,7 +91,7 @@ describe("slow threshold", () => {
         { windows: 400, spans: 50, ms: [200, 400], anomalous: true },
         { windows: 10, spans: 50, ms: [200, 400] },
       ],
-      about: 600,
+      about: 800,
       revisionsMax: 2,
     },
     {
@@ -100,7 +100,7 @@ describe("slow threshold", () => {
         { windows: 200, spans: 50, ms: [100, 200] },
         { windows: 400, spans: 50, ms: [10, 20] },
       ],
-      about: 30,
+      about: 40,
       revisionsMax: 2,
     },
   ])("$name", ({ phases, about, revisionsMax }) => {
