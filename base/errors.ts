@@ -19,6 +19,7 @@ export const errorCodes = {
   QUERY_INVALID: "a query parameter is unknown or out of range",
   SKETCH_INVALID: "a sketch does not decode or breaks its own laws",
   STORE_CORRUPT: "a stored record fails its checksum",
+  STORE_LOCKED: "another process has the data directory",
   STORE_WRITE: "the store cannot write",
   STREAM_FORKED: "two agents send different batches under one stream and sequence number",
   UNSUPPORTED: "the content type, encoding or signal is not served here",

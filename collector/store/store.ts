@@ -13,6 +13,7 @@ import { deserialize, serialize } from "node:v8";
 import type { Result } from "../../base/result.ts";
 import type { StreamEvent } from "../../wire/api-types.ts";
 import { BatchLog, type LogEntry, type LogVisitor } from "./batch-log.ts";
+import { ownDirectory } from "./directory-owner.ts";
 import { EventsJournal, type UnnumberedEvent } from "./events-journal.ts";
 import {
   makeDirectory,
@@ -96,8 +97,11 @@ export function createFileStore(options: FileStoreOptions): Store {
   });
   const segments = new Segments(directories.windows, openFile);
   const events = new EventsJournal(directories.events, openFile);
+  let disown = async (): Promise<void> => {};
   return {
     async recover(visitor, headState) {
+      await makeDirectory(directory);
+      disown = await ownDirectory(directory);
       for (const path of Object.values(directories)) await makeDirectory(path);
       await syncDirectory(directory);
       visitor.corrupt(await segments.recover());
@@ -133,6 +137,7 @@ export function createFileStore(options: FileStoreOptions): Store {
     async close() {
       await log.close();
       await events.close();
+      await disown();
     },
   };
 }
