@@ -41,8 +41,3 @@ export function urlOf(host: string, port: number): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }
-
-/** How this very program is called again: through npm from a clone, by its name when installed. */
-export function commandName(environment: Readonly<Record<string, string | undefined>>): string {
-  return environment.npm_lifecycle_event === undefined ? "brunt" : "npm run brunt --";
-}

@@ -1,5 +1,5 @@
 /** Where the program's own files lie: it runs from `dist/cli`, and in tests from `cli`. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const isSource = import.meta.url.endsWith(".ts");
@@ -13,3 +13,10 @@ export function readVersion(): string {
   const path = new URL(isSource ? "../package.json" : "../../package.json", import.meta.url);
   return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 }
+
+/** How this very program is called again: by the launcher of a clone, or by its name. */
+export const commandName = existsSync(
+  new URL(isSource ? "../scripts/run.mjs" : "../../scripts/run.mjs", import.meta.url),
+)
+  ? "./brunt"
+  : "brunt";

@@ -47,7 +47,7 @@ const fields: Fields<CollectorConfig> = {
   retentionHours: integerField({ default: 48, min: 1, max: 8_784 }),
   uiDir: textField({ default: "dist/ui", pattern: /^[^\0]*$/, hint: "a directory" }),
   // One misbehaving customer must not wake anybody.
-  customersMin: integerField({ default: 3, min: 1, max: 1_000_000 }),
+  customersMin: integerField({ default: 5, min: 1, max: 1_000_000 }),
   windowLengthMs: integerField({ default: 10_000, min: 1_000, max: 600_000 }),
   keysMax: integerField({ default: 100_000, min: 100, max: 1_000_000 }),
   halfEdgesMax: integerField({ default: 200_000, min: 0, max: 10_000_000 }),

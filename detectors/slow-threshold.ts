@@ -34,7 +34,7 @@ export interface SlowThresholdOptions {
 export const defaultSlowThresholdOptions: SlowThresholdOptions = {
   quantile: 0.99,
   margin: 2,
-  floorNs: 10_000_000,
+  floorNs: 20_000_000,
   samplesMin: 30,
   generationWindows: 180,
   revisionShare: 0.2,

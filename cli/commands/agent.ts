@@ -2,7 +2,7 @@
 import { createAgent } from "../../agent/agent.ts";
 import { createHttpLink } from "../../agent/export/http-link.ts";
 import { createMeter } from "../../base/meter.ts";
-import { commandName, renderBanner } from "../banner.ts";
+import { renderBanner } from "../banner.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
@@ -13,6 +13,7 @@ import {
   readSelfTelemetry,
   selfTelemetryOption,
 } from "../line/shared-options.ts";
+import { commandName } from "../locations.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 import { agentName, hashKeyPath, makeHashKey } from "./start.ts";
@@ -70,7 +71,7 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   observer.observeMeter(meter);
   const { grpc, http } = agent.ports;
   const addresses = { host: settings.host, grpcPort: grpc, httpPort: http };
-  const banner = renderBanner(addresses, { command: commandName(environment), terminal: stdout });
+  const banner = renderBanner(addresses, { command: commandName, terminal: stdout });
   stdout.write(
     `${stdout.style.bold("agent is up")}, sends to ${settings.collectorUrl}\n\n${banner}`,
   );

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createMeter } from "../../base/meter.ts";
 import { createCollector } from "../../collector/collector.ts";
 import { createDecider } from "../../collector/stages/decider.ts";
-import { commandName, renderBanner } from "../banner.ts";
+import { renderBanner } from "../banner.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
@@ -14,7 +14,7 @@ import {
   readSelfTelemetry,
   selfTelemetryOption,
 } from "../line/shared-options.ts";
-import { uiDirectory } from "../locations.ts";
+import { commandName, uiDirectory } from "../locations.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 
@@ -46,7 +46,7 @@ async function runCollector(args: Arguments, system: System): Promise<number> {
   await collector.start();
   observer.observeMeter(meter);
   const addresses = { host: settings.host, port: collector.port };
-  const banner = renderBanner(addresses, { command: commandName(environment), terminal: stdout });
+  const banner = renderBanner(addresses, { command: commandName, terminal: stdout });
   stdout.write(`${stdout.style.bold("collector is up")}\n\n${banner}`);
   await aborted(system.stop);
   stdout.write("stopping …\n");

@@ -6,14 +6,14 @@ import { join } from "node:path";
 import { parseAgentConfig } from "../../agent/config.ts";
 import { createLog, type Log } from "../../base/log.ts";
 import { parseCollectorConfig } from "../../collector/config.ts";
-import { commandName, renderBanner, urlOf } from "../banner.ts";
+import { renderBanner, urlOf } from "../banner.ts";
 import { type Brunt, createBrunt } from "../brunt.ts";
 import { type DemoOutcome, watchDemo } from "../demo/watch-demo.ts";
 import { createWindowRecord, spansDecided, type WindowRecord } from "../demo/window-record.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, CommandError } from "../line/command.ts";
 import type { Settings } from "../line/settings.ts";
-import { uiDirectory } from "../locations.ts";
+import { commandName, uiDirectory } from "../locations.ts";
 import { exitCodes, type System, sleep } from "../system.ts";
 import { formatCount, formatDurationMs, formatNoun } from "../terminal/format.ts";
 import { createLiveLine, renderBar } from "../terminal/render-progress.ts";
@@ -206,7 +206,7 @@ function bannerOf({ brunt, system }: Demo): string {
   const { grpc, http } = brunt.agent.ports;
   return renderBanner(
     { host: "127.0.0.1", grpcPort: grpc, httpPort: http, port: brunt.collector.port },
-    { command: commandName(system.environment), terminal: system.stdout },
+    { command: commandName, terminal: system.stdout },
   );
 }
 

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "../../agent/config.ts";
-import { commandName, renderBanner } from "../banner.ts";
+import { renderBanner } from "../banner.ts";
 import { createBrunt } from "../brunt.ts";
 import { ensureHashKey } from "../hash-key.ts";
 import type { Arguments } from "../line/arguments.ts";
@@ -16,7 +16,7 @@ import {
   readSelfTelemetry,
   selfTelemetryOption,
 } from "../line/shared-options.ts";
-import { uiDirectory } from "../locations.ts";
+import { commandName, uiDirectory } from "../locations.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 
@@ -50,7 +50,7 @@ async function runStart(args: Arguments, system: System): Promise<number> {
   const settings = readStartSettings(args, system);
   const observer = await readSelfTelemetry(args, system);
   makeHashKey(settings.agent, { args, system });
-  const { clock, stdout, stderr, environment, randomBytes } = system;
+  const { clock, stdout, stderr, randomBytes } = system;
   const log = createTerminalLog(stderr, clock);
   const brunt = createBrunt({ settings, clock, log, observer, randomBytes });
   await brunt.start();
@@ -61,7 +61,7 @@ async function runStart(args: Arguments, system: System): Promise<number> {
     httpPort: http,
     port: brunt.collector.port,
   };
-  const banner = renderBanner(addresses, { command: commandName(environment), terminal: stdout });
+  const banner = renderBanner(addresses, { command: commandName, terminal: stdout });
   stdout.write(`${stdout.style.bold("brunt is up")}\n\n${banner}\n`);
   stdout.write(stdout.style.dim("  stop with Ctrl-C\n"));
   await aborted(system.stop);

@@ -54,8 +54,8 @@ export function createIncidentBook(): IncidentBook {
 export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[] {
   const events: IncidentEvent[] = [];
   const taken = new Set<string>();
-  const { findings, evidence, windowEndMs, ring } = input;
-  const occasion: Occasion = { findings, windows: evidence?.windows ?? 0, windowEndMs, ring };
+  const { findings, windowEndMs, ring } = input;
+  const occasion: Occasion = { findings, windowEndMs, ring };
   for (const finding of findings) {
     const known = matchOpen([...book.open.values()], finding, taken, occasion);
     if (known === undefined && !isRipe(finding, occasion)) continue;

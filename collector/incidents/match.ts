@@ -5,7 +5,7 @@ import type { Finding } from "../stages/explain.ts";
 import type { ImpactSums } from "./impact.ts";
 
 /** While an incident is this young its cause may still be named anew. */
-const youngMs = 60_000;
+const youngMs = 30_000;
 
 export interface OpenIncident {
   detail: IncidentDetail;
@@ -21,27 +21,23 @@ export interface OpenIncident {
 /** What a finding is judged beside. */
 export interface Occasion {
   readonly findings: readonly Finding[];
-  /** Windows of evidence it rests on. */
-  readonly windows: number;
   readonly windowEndMs: number;
   readonly ring: EvidenceRing;
 }
 
 /** A busy minute of a machine makes a window slow now and then; two in a row is no accident. */
-const slowWindowsMin = 2;
+const windowsMin = 2;
 
 /**
- * Failures of a node speak for themselves. An edge or nothing may be named only because the window
- * is half a fault, so those wait for a second window; slowness opens nothing until customers have
- * met it in as many windows.
+ * Failures of a node speak for themselves. Slowness may pass, and an edge or nothing may be named
+ * only because a window is half a fault: those wait until customers have met it in two windows.
  */
-export function isRipe(finding: Finding, { windows, ring }: Occasion): boolean {
-  const { cause, entryRowIds } = finding;
-  if (cause.signal === "errors") return cause.kind === "node" || windows >= 2;
-  const slow = ring.detections.filter(({ rows }) =>
+export function isRipe({ cause, entryRowIds }: Finding, { ring }: Occasion): boolean {
+  if (cause.signal === "errors" && cause.kind === "node") return true;
+  const met = ring.detections.filter(({ rows }) =>
     [...entryRowIds].some((id) => rows.get(id)?.anomalous === true),
   );
-  return slow.length >= slowWindowsMin;
+  return met.length >= windowsMin;
 }
 
 /**

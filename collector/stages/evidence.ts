@@ -7,7 +7,7 @@ import { copyHistogram, mergeHistogram } from "../../sketch/histogram.ts";
 import { copyHll, type Hll, mergeHll } from "../../sketch/hll.ts";
 import type { Gaps } from "./connect.ts";
 import { type Detection, falseDiscoveryRate, judged, pValueOf, type TestedRow } from "./detect.ts";
-import type { Registry } from "./registry.ts";
+import { farSideOf, type Registry } from "./registry.ts";
 import type { OperationDurations, RolledUp } from "./roll-up.ts";
 
 /** A minute: long enough to be sure, short enough to see a fault change. */
@@ -28,8 +28,8 @@ export interface Evidence {
   readonly operations: ReadonlyMap<string, OperationDurations>;
   readonly gaps: Gaps;
   readonly customersSeen: ReadonlyMap<string, Hll>;
-  /** Services with a server or consumer span in the newest window. */
-  readonly answering: ReadonlySet<string>;
+  /** Services that were called in some window, in vain, and reported nothing in it. */
+  readonly silent: ReadonlySet<string>;
 }
 
 /** The newest windows, oldest first. */
@@ -90,7 +90,7 @@ export function sumEvidence(ring: EvidenceRing, registry: Registry, sinceMs: num
       copyHll,
       mergeHll,
     ),
-    answering: answeringIn(detections.at(-1)),
+    silent: new Set(detections.flatMap((held) => silentIn(held, registry))),
   };
 }
 
@@ -124,10 +124,16 @@ function sumOperations(rolled: readonly RolledUp[]): Map<string, OperationDurati
   );
 }
 
-function answeringIn(newest: Detection | undefined): Set<string> {
-  const operations = [...(newest?.rolled.operations.values() ?? [])];
+function silentIn({ rolled, rows }: Detection, registry: Registry): string[] {
+  const operations = [...rolled.operations.values()];
   const answered = operations.filter(({ kind }) => kind === "server" || kind === "consumer");
-  return new Set(answered.map(({ service }) => service));
+  const answering = new Set(answered.map(({ service }) => service));
+  const failing = [...rows.values()].filter(({ scope, signal, bad }) => {
+    return scope === "call" && signal === "errors" && bad > 0;
+  });
+  return failing
+    .map((row) => farSideOf(registry, row))
+    .filter((callee) => registry.graph.services.has(callee) && !answering.has(callee));
 }
 
 function addRow(sum: EvidenceRow | undefined, row: TestedRow, windowStartMs: number): EvidenceRow {

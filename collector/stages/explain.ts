@@ -12,23 +12,24 @@ import {
   noExcess,
 } from "../../dependency-graph/cause-graph.ts";
 import { findCauses } from "../../dependency-graph/root-cause.ts";
-import { edgesOf, nodesOf, resolvePeer } from "../../dependency-graph/service-graph.ts";
+import { edgesOf, nodesOf } from "../../dependency-graph/service-graph.ts";
 import { anomalyScore } from "../../detectors/anomaly-score.ts";
 import { quantileHistogram } from "../../sketch/histogram.ts";
 import type { Anomaly, Combination, Signal } from "../../wire/api-types.ts";
 import { edgeIdOf } from "./connect.ts";
 import type { Evidence, EvidenceRow } from "./evidence.ts";
 import { isolateCause } from "./isolate.ts";
-import type { Registry } from "./registry.ts";
-import { isOutgoing, type RowName } from "./roll-up.ts";
+import { lostTimeNs } from "./lost-time.ts";
+import { farSideOf, type Registry } from "./registry.ts";
+import { isOutgoing } from "./roll-up.ts";
 
 /** A cause with everything it explains. */
 export interface Finding extends CauseFinding {
   readonly combinations: readonly Combination[];
   readonly anomalies: readonly Anomaly[];
   readonly score: number;
-  /** Bad events above the expected at the cause. */
-  readonly excess: number;
+  /** Time lost at the cause, against what is usual; nanoseconds. */
+  readonly lostNs: number;
   /** Rows of the operations by which customers enter. */
   readonly entryRowIds: ReadonlySet<string>;
   /** Rows of the spans to blame. */
@@ -51,10 +52,19 @@ export function explain(
     const edges = causeEdges(registry, evidence, signal);
     const findings = findCauses({ signal, nodes, edges });
     const isVirtual = new Set(nodes.filter(beginsOutside).map(({ id }) => id));
-    return findings.map((finding) =>
+    const complete = findings.map((finding) =>
       completeFinding({ registry, evidence, dimensions, signal, finding, isVirtual }),
     );
+    return signal === "slow" ? withoutCarriedAlong(complete) : complete;
   });
+}
+
+/** A slow finding that loses less than this share of another's time is no cause of its own. */
+const lostShareMin = 0.1;
+
+function withoutCarriedAlong(findings: readonly Finding[]): Finding[] {
+  const most = Math.max(0, ...findings.map(({ lostNs }) => lostNs));
+  return findings.filter(({ lostNs }) => lostNs >= lostShareMin * most);
 }
 
 /** Told of by its callers alone. */
@@ -68,16 +78,11 @@ function causeNodes(registry: Registry, evidence: Evidence, signal: Signal): Cau
   return nodesOf(registry.graph).map(({ id, virtual }) => ({
     id,
     virtual,
-    silent: !virtual && !evidence.answering.has(id) && hasHistory(registry, signal, id),
+    silent: evidence.silent.has(id),
     server: excessOfRow(rowOf("service", id)),
     origin: excessOfRow(rowOf("origin", id)),
     customersSeen: evidence.customersSeen.get(id),
   }));
-}
-
-function hasHistory(registry: Registry, signal: Signal, service: string): boolean {
-  const id = ["service", signal, service, "", "", ""].join("\0");
-  return (registry.baselines.get(id)?.value.count ?? 0) > 0;
 }
 
 function causeEdges(registry: Registry, evidence: Evidence, signal: Signal): CauseEdge[] {
@@ -99,15 +104,6 @@ function causeEdges(registry: Registry, evidence: Evidence, signal: Signal): Cau
       gap: gapShift(registry, evidence, id),
     };
   });
-}
-
-/** The node a row's calls go to. */
-export function farSideOf(
-  registry: Registry,
-  row: Pick<RowName, "service" | "kind" | "peer">,
-): string {
-  const kind = row.kind === "producer" ? "producer" : "client";
-  return resolvePeer(registry.graph, { caller: row.service, peer: row.peer, kind });
 }
 
 function excessOfRow(row: EvidenceRow | undefined): Excess {
@@ -163,7 +159,7 @@ function completeFinding(input: {
 }): Finding {
   const { registry, evidence, dimensions, signal, finding, isVirtual } = input;
   const { name, kind } = finding.cause;
-  const isBlamed = (row: EvidenceRow): boolean => {
+  const isBlamed = (row: Pick<EvidenceRow, "service" | "kind" | "peer">): boolean => {
     if (kind === "none") return false;
     if (kind === "node" && !isVirtual.has(name))
       return row.service === name && !isOutgoing(row.kind);
@@ -183,7 +179,7 @@ function completeFinding(input: {
     combinations: isolateCause({ evidence, dimensions, signal, isBlamed }),
     anomalies: anomaliesOf(anomalous, evidence.sinceMs),
     score: anomalyScore(strongest),
-    excess: blamed.reduce((sum, row) => sum + Math.max(0, row.bad - row.expected), 0),
+    lostNs: lostTimeNs(registry, evidence, isBlamed),
     entryRowIds: new Set(entryRows(rows, finding.entries).map(({ id }) => id)),
     blamedRowIds: new Set(blamed.map(({ id }) => id)),
   };

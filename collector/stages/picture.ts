@@ -22,8 +22,8 @@ import type {
 } from "../../wire/api-types.ts";
 import { edgeIdOf } from "./connect.ts";
 import type { Evidence, EvidenceRow } from "./evidence.ts";
-import { type Finding, farSideOf } from "./explain.ts";
-import type { Registry } from "./registry.ts";
+import type { Finding } from "./explain.ts";
+import { farSideOf, type Registry } from "./registry.ts";
 import { isOutgoing } from "./roll-up.ts";
 
 /** More than this nobody reads; the walk itself is always drawn. */

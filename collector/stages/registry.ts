@@ -7,7 +7,11 @@
  */
 
 import { createHalfEdgeJoin, type HalfEdgeJoin } from "../../dependency-graph/half-edge-join.ts";
-import { createServiceGraph, type ServiceGraph } from "../../dependency-graph/service-graph.ts";
+import {
+  createServiceGraph,
+  resolvePeer,
+  type ServiceGraph,
+} from "../../dependency-graph/service-graph.ts";
 import {
   type CountBaseline,
   createCountBaseline,
@@ -153,6 +157,15 @@ export function learnGaps(
       registry.gaps.set(edge, { value: copyHistogram(gapNs), lastMs: nowMs });
     }
   }
+}
+
+/** The node a row's calls go to. */
+export function farSideOf(
+  registry: Registry,
+  row: Pick<RowName, "service" | "kind" | "peer">,
+): string {
+  const kind = row.kind === "producer" ? "producer" : "client";
+  return resolvePeer(registry.graph, { caller: row.service, peer: row.peer, kind });
 }
 
 /** Forgets what no window has touched for a day. */

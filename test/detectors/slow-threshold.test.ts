@@ -63,9 +63,9 @@ describe("slow threshold", () => {
       revisionsMax: 1,
     },
     {
-      name: "never below 10 ms",
+      name: "never below 20 ms",
       phases: [{ windows: 3, spans: 50, ms: [0.1, 0.3] }],
-      about: 10,
+      about: 20,
       revisionsMax: 1,
     },
     {
