@@ -30,7 +30,7 @@ export interface OutcomeRecord {
   truth(question: TruthQuestion): Truth;
 }
 
-/** Healthy requests take well below this, slow ones well above: nothing in the shop lies between. */
+/** Healthy requests take well below this, slow ones well above; nothing here lies between. */
 const slowMs = 300;
 /** More than three hours of the usual traffic; beyond that the older half is forgotten. */
 const outcomesMax = 400_000;

@@ -1,4 +1,4 @@
-/** Spans out of OTLP protobuf: a second, plain reader, so that the shop is not judged by our own. */
+/** Spans out of OTLP protobuf: a second, plain reader, so that our own does not judge the shop. */
 export interface SeenSpan {
   readonly service: string;
   readonly resource: Readonly<Record<string, string>>;
