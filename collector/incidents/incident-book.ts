@@ -56,7 +56,7 @@ export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[
   const taken = new Set<string>();
   const { findings, windowEndMs, ring } = input;
   const occasion: Occasion = { findings, windowEndMs, ring };
-  for (const finding of findings) {
+  for (const finding of knownFirst(book, findings)) {
     const known = matchOpen([...book.open.values()], finding, taken, occasion);
     if (known === undefined && !isRipe(finding, occasion)) continue;
     if (known !== undefined && isTold(known, finding, taken, occasion)) {
@@ -79,6 +79,13 @@ export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[
     if (event !== undefined) events.push(event);
   }
   return events;
+}
+
+/** An incident is recognised by its cause before another finding may take it over. */
+function knownFirst(book: IncidentBook, findings: readonly Finding[]): Finding[] {
+  const names = new Set([...book.open.values()].map(({ detail }) => detail.cause.name));
+  const rank = ({ cause }: Finding): number => (names.has(cause.name) ? 0 : 1);
+  return findings.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** Whether a row's departure is an open incident's doing. */

@@ -146,6 +146,15 @@ test("a fault that ends resolves its one incident", () => {
   expect(incidents[0]?.status).toBe("resolved");
 });
 
+test("two faults at once are two incidents, each with its own cause", () => {
+  const payments = (faults[0] as { trouble: Trouble }).trouble;
+  const fails: Trouble["fails"] = (visit) =>
+    payments.fails?.(visit) === true ||
+    (visit.service === "catalog" && visit.customer.region === "us-east-1");
+  const { incidents } = check({ seed: 19, bad: 5, trouble: { fails } });
+  expect(incidents.map(({ cause }) => cause.name).sort()).toEqual(["catalog", "payments"]);
+});
+
 test("one misbehaving customer pages nobody, however many errors", () => {
   const { incidents } = check({
     seed: 11,
