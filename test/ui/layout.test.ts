@@ -4,12 +4,12 @@ import { describe, expect, test } from "vitest";
 import { edgePath } from "../../ui/src/layout/edge-path.ts";
 import {
   type GraphLayout,
-  type LayoutInput,
   labelSize,
   layOutGraph,
   nodeSize,
   type PlacedNode,
 } from "../../ui/src/layout/graph-layout.ts";
+import type { LayoutInput } from "../../ui/src/layout/layout-input.ts";
 import { separate } from "../../ui/src/layout/place-rows.ts";
 
 const seed = 4319;

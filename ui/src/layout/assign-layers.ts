@@ -2,8 +2,9 @@
  * A layer for each node, so that every edge leads right: the longest way from a start. A start that
  * is no entry moves right, next to the first node it calls.
  */
-import type { LayoutEdge } from "./graph-layout.ts";
+
 import { groupBy } from "./group-by.ts";
+import type { LayoutEdge } from "./layout-input.ts";
 
 /** `edges` have no cycle. */
 export function assignLayers(

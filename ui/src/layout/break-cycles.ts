@@ -2,8 +2,9 @@
  * Turns edges round until no cycle is left: those that a depth-first walk from the entries finds
  * leading back to where it came from. Two edges that end up the same are kept once.
  */
-import type { LayoutEdge, LayoutInput } from "./graph-layout.ts";
+
 import { groupBy } from "./group-by.ts";
+import type { LayoutEdge, LayoutInput } from "./layout-input.ts";
 
 export function breakCycles({ nodes, edges, entries }: LayoutInput): LayoutEdge[] {
   // The walk follows the path first, so that a cycle is cut elsewhere.

@@ -8,23 +8,10 @@
  */
 import { assignLayers } from "./assign-layers.ts";
 import { breakCycles } from "./break-cycles.ts";
+import type { LayoutEdge, LayoutInput } from "./layout-input.ts";
 import { orderLayers } from "./order-layers.ts";
 import { placeRows, separate } from "./place-rows.ts";
 import { type Chain, createSlots } from "./slots.ts";
-
-export interface LayoutEdge {
-  readonly from: string;
-  readonly to: string;
-  /** Edges of the walk are kept straight first. */
-  readonly onPath: boolean;
-}
-
-export interface LayoutInput {
-  readonly nodes: readonly string[];
-  readonly edges: readonly LayoutEdge[];
-  /** Where to begin: these come leftmost where the graph allows. */
-  readonly entries: readonly string[];
-}
 
 export interface Point {
   readonly x: number;

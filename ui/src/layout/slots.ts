@@ -2,7 +2,7 @@
  * The rows of each layer: a slot for every node, and one in each layer that a long edge passes, so
  * that it has a place of its own there. Node ids are digits here, so no slot is called like a node.
  */
-import type { LayoutEdge } from "./graph-layout.ts";
+import type { LayoutEdge } from "./layout-input.ts";
 
 /** The slots of one edge from its left end to its right end. */
 export interface Chain {
