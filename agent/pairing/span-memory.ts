@@ -30,6 +30,22 @@ export interface RememberedSpan {
   flags: number;
 }
 
+export function emptyRow(): RememberedSpan {
+  return {
+    idHigh: 0,
+    idLow: 0,
+    parentHigh: 0,
+    parentLow: 0,
+    trace: 0,
+    process: 0,
+    startNs: 0,
+    durationNs: 0,
+    key: 0,
+    segment: 0,
+    flags: 0,
+  };
+}
+
 /** Bits of `flags`; the low three are the index of the kind in `spanKinds`. */
 export const kindMask = 7;
 export const failedFlag = 8;

@@ -7,15 +7,31 @@ import type { Meter } from "../../base/meter.ts";
 import { ok, type Result } from "../../base/result.ts";
 import { adjustedUnit, type Cell } from "../../sketch/cell.ts";
 import { cellOf } from "../../sketch/cube.ts";
-import { addHistogram, bucketIndex } from "../../sketch/histogram.ts";
-import { addHll } from "../../sketch/hll.ts";
+import { bucketIndex } from "../../sketch/histogram.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
 import { utf8Of } from "../../wire/any-value.ts";
-import { visitSpans } from "../../wire/otlp-reader.ts";
-import { durationNs, endMs, linkWordCount, type SpanView } from "../../wire/span-view.ts";
-import { validateTraces } from "../../wire/validate-traces.ts";
+import { readTraces } from "../../wire/read-traces.ts";
+import {
+  createTraceTable,
+  durationNs,
+  endMs,
+  endNsSince,
+  firstLink,
+  flagsColumn,
+  hasStart,
+  linkWords,
+  parentIdAt,
+  resourceColumn,
+  resourceRange,
+  resourceWords,
+  spanIdAt,
+  spanWords,
+  traceIdAt,
+  traceStateRange,
+} from "../../wire/trace-table.ts";
 import {
   databaseFlag,
+  emptyRow,
   failedFlag,
   type RememberedSpan,
   remoteFlag,
@@ -25,9 +41,10 @@ import {
 import { traceHash } from "../pairing/trace-hash.ts";
 import { addDemand, admitKey, type Segment } from "../windows/segment.ts";
 import { refusalOf, type Windows, windowStartOf } from "../windows/windows.ts";
+import { addCustomer, addSpan } from "./add-to-cell.ts";
 import { adjustedCount } from "./adjusted-count.ts";
 import { type CustomerHasher, createCustomerHasher } from "./customer.ts";
-import { type RejectionReason, reducerMetrics, rejectionReasons } from "./reducer-metrics.ts";
+import { reducerMetrics, rejectionMessage, rejectionReasons } from "./reducer-metrics.ts";
 import { isRemote, type Shape, ShapeTable } from "./shape-table.ts";
 
 export interface Ingested {
@@ -67,6 +84,7 @@ export class Reducer {
   readonly #customer = new Uint32Array(2);
   readonly #resource = new Uint32Array(2);
   readonly #row: RememberedSpan;
+  readonly #table = createTraceTable();
   #resourceIndex = -1;
   #segment: Segment | undefined;
   #nowMs = 0;
@@ -90,25 +108,27 @@ export class Reducer {
 
   /** Reduces one ExportTraceServiceRequest in protobuf. */
   reduce(bytes: Uint8Array, nowMs: number): Result<Ingested> {
-    const valid = validateTraces(bytes);
+    const table = this.#table;
+    const read = readTraces(bytes, this.#shapes.slots, table);
     this.#metrics.bytes.add(bytes.length);
-    if (!valid.ok) {
+    if (!read.ok) {
       this.#metrics.requestsRefused.add();
-      return valid;
+      return read;
     }
     this.#nowMs = nowMs;
     this.#resourceIndex = -1;
     this.#segment = undefined;
     this.#refused = { past: 0, future: 0, crowded: 0 };
-    const counts = visitSpans(bytes, this.#shapes.slots, (span) => this.#add(span));
+    const end = table.spanCount * spanWords;
+    for (let span = 0; span < end; span += spanWords) this.#add(span);
     this.#segment = undefined;
-    const refused = { ...this.#refused, invalid: counts.rejected };
+    const refused = { ...this.#refused, invalid: table.rejected };
     const rejected = refused.invalid + refused.past + refused.future + refused.crowded;
-    const accepted = counts.visited + counts.rejected - rejected;
+    const accepted = read.value.spans - rejected;
     this.#metrics.accepted.add(accepted);
     for (const reason of rejectionReasons) this.#metrics.rejected[reason].add(refused[reason]);
     this.#rejected += rejected;
-    const message = rejectionMessage(refused, counts.rejectedReason);
+    const message = rejectionMessage(refused, table.rejectedReason);
     return ok({ accepted, rejected, message });
   }
 
@@ -119,8 +139,9 @@ export class Reducer {
     return rejected;
   }
 
-  #add(span: SpanView): void {
-    const end = endMs(span);
+  #add(span: number): void {
+    const table = this.#table;
+    const end = endMs(table, span);
     const refusal = refusalOf(end, this.#nowMs);
     if (refusal !== undefined) {
       this.#refused[refusal]++;
@@ -133,13 +154,14 @@ export class Reducer {
     }
     const shape = this.#shapeOf(span);
     if (shape.segment !== segment.id) this.#file(shape, segment);
-    const ns = span.startHigh === 0 && span.startLow === 0 ? 0 : Math.min(durationNs(span), nsMax);
+    const ns = hasStart(table, span) ? Math.min(durationNs(table, span), nsMax) : 0;
     const slow = bucketIndex(ns) > shape.slowBucket;
+    const { failed } = shape;
     const cell = segment.cells[shape.id] as Cell;
     this.#count(segment, shape);
-    addSpan(cell, { ns, slow, failed: shape.failed, adjusted: adjustedOf(span) });
-    if (this.#customers.hash(span, this.#customer)) {
-      addCustomer(cell, this.#customer, { slow, failed: shape.failed });
+    addSpan(cell, { ns, slow, failed, adjusted: this.#adjustedOf(span) });
+    if (this.#customers.hash(table, span, this.#customer)) {
+      addCustomer(cell, this.#customer, { slow, failed });
     }
     this.#remember(span, shape, { ns, slow });
   }
@@ -153,13 +175,24 @@ export class Reducer {
     return segment;
   }
 
-  #shapeOf(span: SpanView): Shape {
-    if (span.resourceIndex !== this.#resourceIndex) {
-      this.#resourceIndex = span.resourceIndex;
-      const { bytes, resourceStart, resourceEnd } = span;
-      sipHash24(this.#tableKey, bytes, resourceStart, resourceEnd, this.#resource);
+  #shapeOf(span: number): Shape {
+    const table = this.#table;
+    const resource = table.spans[span + resourceColumn] as number;
+    if (resource !== this.#resourceIndex) {
+      this.#resourceIndex = resource;
+      const at = resource * resourceWords + resourceRange;
+      const start = table.resources[at] as number;
+      sipHash24(
+        this.#tableKey,
+        table.bytes,
+        start,
+        table.resources[at + 1] as number,
+        this.#resource,
+      );
     }
-    return this.#shapes.shapeOf(span, this.#resource[0] as number, this.#resource[1] as number);
+    const resourceHash = this.#resource;
+    const low = resourceHash[0] as number;
+    return this.#shapes.shapeOf(table, span, low, resourceHash[1] as number);
   }
 
   /** Finds the shape its key and cell in another segment. */
@@ -192,16 +225,19 @@ export class Reducer {
     }
   }
 
-  #remember(span: SpanView, shape: Shape, seen: { ns: number; slow: boolean }): void {
+  #remember(span: number, shape: Shape, seen: { ns: number; slow: boolean }): void {
+    const { spans, view } = this.#table;
     const row = this.#row;
-    row.idHigh = span.spanIdHigh;
-    row.idLow = span.spanIdLow;
-    row.parentHigh = span.parentIdHigh;
-    row.parentLow = span.parentIdLow;
-    row.trace = traceHash(span.traceWord2, span.traceWord3);
+    const spanId = spans[span + spanIdAt] as number;
+    const parentId = spans[span + parentIdAt] as number;
+    const traceId = spans[span + traceIdAt] as number;
+    row.idHigh = view.getUint32(spanId);
+    row.idLow = view.getUint32(spanId + 4);
+    row.parentHigh = parentId === 0 ? 0 : view.getUint32(parentId);
+    row.parentLow = parentId === 0 ? 0 : view.getUint32(parentId + 4);
+    row.trace = traceHash(view.getUint32(traceId + 8), view.getUint32(traceId + 12));
     row.process = this.#resource[0] as number;
-    row.startNs =
-      (span.endHigh - this.#epochHigh) * 2 ** 32 + (span.endLow - this.#epochLow) - seen.ns;
+    row.startNs = endNsSince(this.#table, span, this.#epochHigh, this.#epochLow) - seen.ns;
     row.durationNs = seen.ns;
     row.key = shape.id;
     row.segment = shape.segment;
@@ -209,85 +245,34 @@ export class Reducer {
       shape.kind |
       (shape.failed ? failedFlag : 0) |
       (seen.slow ? slowFlag : 0) |
-      (isRemote(span.flags) ? remoteFlag : 0) |
+      (isRemote(spans[span + flagsColumn] as number) ? remoteFlag : 0) |
       (shape.database ? databaseFlag : 0);
     const outcome = this.#options.memory.remember(row);
     if (outcome === "repeated") this.#metrics.repeated.add();
     else if (outcome === "full") this.#metrics.unremembered.add();
-    else if (shape.kind === consumerKind && span.linkCount > 0) this.#link(span);
+    else if (shape.kind === consumerKind) this.#link(span);
   }
 
-  #link(span: SpanView): void {
-    const { linkWords, linkCount } = span;
+  #link(span: number): void {
+    const { spans, links, view } = this.#table;
+    const first = spans[span + firstLink] as number;
+    const linkCount = (spans[span + spanWords + firstLink] as number) - first;
     const count = Math.min(linkCount, linksPerSpanMax);
     let kept = 0;
-    for (let at = 0; kept < count; kept++, at += linkWordCount) {
-      const trace = traceHash(linkWords[at + 2] as number, linkWords[at + 3] as number);
-      const idHigh = linkWords[at + 4] as number;
-      const idLow = linkWords[at + 5] as number;
-      if (!this.#options.memory.link(idHigh, idLow, trace)) break;
+    for (let at = first * linkWords; kept < count; kept++, at += linkWords) {
+      const traceId = links[at] as number;
+      const spanId = links[at + 1] as number;
+      const trace = traceHash(view.getUint32(traceId + 8), view.getUint32(traceId + 12));
+      const idHigh = view.getUint32(spanId);
+      if (!this.#options.memory.link(idHigh, view.getUint32(spanId + 4), trace)) break;
     }
     if (kept < linkCount) this.#metrics.linksDropped.add(linkCount - kept);
   }
-}
 
-function addSpan(
-  cell: Cell,
-  span: { ns: number; slow: boolean; failed: boolean; adjusted: number },
-): void {
-  cell.count++;
-  cell.adjusted = Math.min(cell.adjusted + span.adjusted, Number.MAX_SAFE_INTEGER);
-  if (span.failed) cell.errors++;
-  if (span.slow) cell.slow++;
-  addHistogram(cell.durationNs, span.ns);
-}
-
-function addCustomer(
-  cell: Cell,
-  hash: Uint32Array,
-  span: { slow: boolean; failed: boolean },
-): void {
-  const low = hash[0] as number;
-  const high = hash[1] as number;
-  addHll(cell.customers, low, high);
-  if (span.failed) addHll(cell.customersFailed, low, high);
-  if (span.slow) addHll(cell.customersSlow, low, high);
-}
-
-function adjustedOf(span: SpanView): number {
-  const { traceStateStart, traceStateEnd } = span;
-  if (traceStateStart === traceStateEnd) return adjustedUnit;
-  return adjustedCount(utf8Of(span.bytes, traceStateStart, traceStateEnd), adjustedUnit);
-}
-
-function emptyRow(): RememberedSpan {
-  return {
-    idHigh: 0,
-    idLow: 0,
-    parentHigh: 0,
-    parentLow: 0,
-    trace: 0,
-    process: 0,
-    startNs: 0,
-    durationNs: 0,
-    key: 0,
-    segment: 0,
-    flags: 0,
-  };
-}
-
-function rejectionMessage(
-  refused: Readonly<Record<RejectionReason, number>>,
-  invalidReason: string,
-): string {
-  const says: Readonly<Record<RejectionReason, string>> = {
-    past: "ended more than 48 hours ago",
-    future: "end more than 30 seconds ahead of this clock",
-    crowded: "belong to more old windows than are taken at a time",
-    invalid: `are invalid, the first: ${invalidReason}`,
-  };
-  return rejectionReasons
-    .filter((reason) => refused[reason] > 0)
-    .map((reason) => `${refused[reason]} spans ${says[reason]}`)
-    .join("; ");
+  #adjustedOf(span: number): number {
+    const { spans, bytes } = this.#table;
+    const start = spans[span + traceStateRange] as number;
+    const end = spans[span + traceStateRange + 1] as number;
+    return start === end ? adjustedUnit : adjustedCount(utf8Of(bytes, start, end), adjustedUnit);
+  }
 }

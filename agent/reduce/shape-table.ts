@@ -8,9 +8,19 @@
  * hit is compared word by word, so a chosen collision gains nothing.
  */
 import { builtInDimensions, type CompositeKey, type KeyId } from "../../sketch/key.ts";
-import { textOf, utf8Of } from "../../wire/any-value.ts";
+import { utf8Of } from "../../wire/any-value.ts";
 import { type AttributeSlots, createAttributeSlots, slotOf } from "../../wire/attribute-slots.ts";
-import type { SpanView } from "../../wire/span-view.ts";
+import {
+  attributeWords,
+  firstAttribute,
+  flagsColumn,
+  kindColumn,
+  nameRange,
+  spanWords,
+  statusColumn,
+  type TraceTable,
+} from "../../wire/trace-table.ts";
+import { resourceText, spanText } from "./attribute-text.ts";
 import {
   kindOf,
   type ResourceAttribute,
@@ -26,7 +36,7 @@ import { failedOf } from "./failure.ts";
 import { operationOf } from "./operation.ts";
 import { peerOf } from "./peer.ts";
 import { environmentOf, serviceOf } from "./service.ts";
-import { appendRange, appendSlots, areWordsEqual, hashWords, scratchSize } from "./shape-bytes.ts";
+import { appendRange, areWordsEqual, scratchWords } from "./shape-words.ts";
 
 export interface Shape {
   readonly words: Int32Array;
@@ -78,19 +88,27 @@ export function isRemote(flags: number): boolean {
   return (flags & remoteKnownFlag) !== 0 && (flags & remoteFlag) !== 0;
 }
 
+/** Bits of what an attribute is read for. */
+const ownRole = 1;
+const callRole = 2;
+const nameRole = 4;
+const urlRole = 8;
+/** The words before the first range: two of the resource, then kind, status and remoteness. */
+const headWords = 3;
+const nameHead = 0x7fff;
+
 export class ShapeTable {
   readonly slots: AttributeSlots;
-  readonly #userDimensions: readonly { readonly slot: number }[];
-  readonly #ownSlots: Int32Array;
-  readonly #callSlots: Int32Array;
-  readonly #urlSlots: Int32Array;
-  readonly #nameSlots: Int32Array;
+  readonly #userSlots: readonly number[];
   readonly #slotByName: ReadonlyMap<string, number>;
+  /** By slot, what its attribute is read for. */
+  readonly #roles: Uint8Array;
   readonly #places: (Shape | undefined)[] = new Array(setsCount * placesPerSet).fill(undefined);
-  readonly #words = new Int32Array(scratchSize / 4);
-  readonly #bytes = new Uint8Array(this.#words.buffer);
+  readonly #words = new Int32Array(scratchWords);
+  readonly #range = { head: 0, start: 0, end: 0 };
   readonly #seed: number;
   #turn = 0;
+  #hash = 0;
 
   constructor(options: {
     dimensions: readonly string[];
@@ -103,32 +121,38 @@ export class ShapeTable {
     ]);
     this.#seed = options.seed;
     this.#slotByName = new Map(this.slots.names.map((name, slot) => [name, slot]));
-    this.#userDimensions = dimensions.map((name) => ({ slot: slotOf(this.slots, name) }));
-    const slotsOf = (names: Iterable<string>): Int32Array =>
-      Int32Array.from(new Set([...names].map((name) => slotOf(this.slots, name))));
+    this.#userSlots = dimensions.map((name) => slotOf(this.slots, name));
+    this.#roles = new Uint8Array(this.slots.count);
+    const give = (names: readonly string[], role: number): void => {
+      for (const name of names) {
+        const slot = slotOf(this.slots, name);
+        this.#roles[slot] = (this.#roles[slot] as number) | role;
+      }
+    };
     const plain = spanAttributes.filter(
       (name) => !farSideAttributes.has(name) && !urlAttributes.has(name),
     );
-    this.#ownSlots = slotsOf([...plain, ...dimensions]);
-    this.#callSlots = slotsOf([...plain, ...farSideAttributes, ...dimensions]);
-    this.#nameSlots = slotsOf(farSideNames);
-    this.#urlSlots = slotsOf(urlAttributes);
+    give([...plain, ...dimensions], ownRole | callRole);
+    give([...farSideAttributes], callRole);
+    give(farSideNames, nameRole);
+    give([...urlAttributes], urlRole);
   }
 
   /** The span's shape; `resourceLow` and `resourceHigh` are a keyed hash of its resource. */
-  shapeOf(span: SpanView, resourceLow: number, resourceHigh: number): Shape {
-    const size = this.#gather(span, resourceLow, resourceHigh);
-    if (size < 0) return this.#describe(span, new Int32Array(0));
-    const count = (size + 3) >> 2;
-    this.#bytes.fill(0, size, count * 4);
+  shapeOf(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): Shape {
     const words = this.#words;
-    const first = (hashWords(words, count, this.#seed) & (setsCount - 1)) * placesPerSet;
+    words[0] = resourceLow;
+    words[1] = resourceHigh;
+    const count = this.#gather(table, span);
+    if (count < 0) return this.#describe(table, span, new Int32Array(0));
+    const hash = this.#hash ^ Math.imul(resourceLow, 0x85ebca6b);
+    const first = ((hash ^ (hash >>> 15)) & (setsCount - 1)) * placesPerSet;
     for (let place = first; place < first + placesPerSet; place++) {
       const shape = this.#places[place];
       if (shape === undefined) break;
       if (areWordsEqual(shape.words, words, count)) return shape;
     }
-    const shape = this.#describe(span, words.slice(0, count));
+    const shape = this.#describe(table, span, words.slice(0, count));
     this.#places[this.#placeIn(first)] = shape;
     return shape;
   }
@@ -142,25 +166,69 @@ export class ShapeTable {
   }
 
   /** Fills the scratch row; gives its size, or -1 when the span is too large for it. */
-  #gather(span: SpanView, resourceLow: number, resourceHigh: number): number {
-    const bytes = this.#bytes;
-    this.#words[0] = resourceLow;
-    this.#words[1] = resourceHigh;
-    bytes[8] = span.kind;
-    bytes[9] = span.statusCode;
-    bytes[10] = isRemote(span.flags) ? 1 : 0;
-    const source = span.bytes;
-    const ranges = span.attributes;
-    const isCall = span.kind >= 3;
-    const slots = isCall ? this.#callSlots : this.#ownSlots;
-    let at = appendRange(bytes, 11, source, span.nameStart, span.nameEnd);
-    at = appendSlots(bytes, at, source, ranges, slots);
-    if (!isCall || hasAny(span, this.#nameSlots)) return at;
-    return appendSlots(bytes, at, source, ranges, this.#urlSlots);
+  #gather(table: TraceTable, span: number): number {
+    const { spans } = table;
+    const kind = spans[span + kindColumn] as number;
+    const remote = isRemote(spans[span + flagsColumn] as number) ? 1 : 0;
+    this.#words[2] = kind | ((spans[span + statusColumn] as number) << 8) | (remote << 16);
+    this.#hash = this.#seed ^ (this.#words[2] as number);
+    const nameStart = spans[span + nameRange] as number;
+    const nameEnd = spans[span + nameRange + 1] as number;
+    const at = this.#append(table, headWords, nameHead, nameStart, nameEnd);
+    if (kind < 3) return this.#appendRole(table, span, at, ownRole);
+    const called = this.#appendRole(table, span, at, callRole);
+    return this.#isNamed(table, span) ? called : this.#appendRole(table, span, called, urlRole);
   }
 
-  #describe(span: SpanView, words: Int32Array): Shape {
-    const facts = this.#factsOf(span);
+  /** Appends the span's attributes that are read for `role`, in the order they came. */
+  #appendRole(table: TraceTable, span: number, from: number, role: number): number {
+    const { words } = table.attributes;
+    const roles = this.#roles;
+    const first = (table.spans[span + firstAttribute] as number) * attributeWords;
+    const end = (table.spans[span + spanWords + firstAttribute] as number) * attributeWords;
+    let at = from;
+    for (let row = first; row < end; row += attributeWords) {
+      const slot = words[row] as number;
+      if (((roles[slot] as number) & role) === 0) continue;
+      at = this.#append(table, at, slot, words[row + 1] as number, words[row + 2] as number);
+    }
+    return at;
+  }
+
+  /**
+   * The hash knows the ends of a range alone, the comparison all of it: whoever sends values that
+   * differ in the middle makes shapes meet in a set, which costs no more than sending new shapes.
+   */
+  #append(table: TraceTable, at: number, head: number, start: number, end: number): number {
+    const range = this.#range;
+    range.head = head;
+    range.start = start;
+    range.end = end;
+    const to = appendRange(this.#words, at, table.view, range);
+    if (to < 0) return to;
+    const words = this.#words;
+    const first = words[Math.min(at + 1, to - 1)] as number;
+    const nextToLast = words[Math.max(at, to - 2)] as number;
+    const last = words[to - 1] as number;
+    const ends = Math.imul((words[at] as number) ^ last, 0x9e3779b1);
+    const mixed =
+      this.#hash ^ ends ^ Math.imul(first ^ ((nextToLast << 7) | (nextToLast >>> 25)), 0xc2b2ae35);
+    this.#hash = Math.imul((mixed << 13) | (mixed >>> 19), 0x85ebca6b);
+    return to;
+  }
+
+  #isNamed(table: TraceTable, span: number): boolean {
+    const { words } = table.attributes;
+    const first = (table.spans[span + firstAttribute] as number) * attributeWords;
+    const end = (table.spans[span + spanWords + firstAttribute] as number) * attributeWords;
+    for (let row = first; row < end; row += attributeWords) {
+      if (((this.#roles[words[row] as number] as number) & nameRole) !== 0) return true;
+    }
+    return false;
+  }
+
+  #describe(table: TraceTable, span: number, words: Int32Array): Shape {
+    const facts = this.#factsOf(table, span);
     const key = [
       serviceOf(facts),
       operationOf(facts),
@@ -169,7 +237,9 @@ export class ShapeTable {
       facts.resource("service.version"),
       environmentOf(facts),
       facts.resource("cloud.region"),
-      ...this.#userDimensions.map(({ slot }) => userValue(span, slot)),
+      ...this.#userSlots.map(
+        (slot) => spanText(table, span, slot) || resourceText(table, span, slot),
+      ),
     ].map(boundedValue);
     return {
       words,
@@ -184,17 +254,25 @@ export class ShapeTable {
     };
   }
 
-  #factsOf(span: SpanView): SpanFacts & { readonly kind: SpanKind } {
-    const named = hasAny(span, this.#nameSlots);
+  #factsOf(table: TraceTable, span: number): SpanFacts & { readonly kind: SpanKind } {
+    const { spans } = table;
+    const named = this.#isNamed(table, span);
     const slotOfName = (name: SpanAttribute | ResourceAttribute): number =>
       this.#slotByName.get(name) as number;
     return {
-      name: utf8Of(span.bytes, span.nameStart, span.nameEnd),
-      kind: kindOf(span.kind, isRemote(span.flags)),
-      statusCode: span.statusCode,
+      name: utf8Of(
+        table.bytes,
+        spans[span + nameRange] as number,
+        spans[span + nameRange + 1] as number,
+      ),
+      kind: kindOf(
+        spans[span + kindColumn] as number,
+        isRemote(spans[span + flagsColumn] as number),
+      ),
+      statusCode: spans[span + statusColumn] as number,
       span: (name) =>
-        named && urlAttributes.has(name) ? "" : textAt(span, span.attributes, slotOfName(name)),
-      resource: (name) => textAt(span, span.resourceAttributes, slotOfName(name)),
+        named && urlAttributes.has(name) ? "" : spanText(table, span, slotOfName(name)),
+      resource: (name) => resourceText(table, span, slotOfName(name)),
     };
   }
 }
@@ -202,18 +280,4 @@ export class ShapeTable {
 /** The dimensions of every key of an agent, in the order `describe` gives their values. */
 export function dimensionsOf(userDimensions: readonly string[]): readonly string[] {
   return [...builtInDimensions, ...userDimensions];
-}
-
-function userValue(span: SpanView, slot: number): string {
-  return textAt(span, span.attributes, slot) || textAt(span, span.resourceAttributes, slot);
-}
-
-function textAt(span: SpanView, from: SpanView["attributes"], slot: number): string {
-  const start = from.starts[slot] as number;
-  return start === 0 ? "" : textOf(span.bytes, start, from.ends[slot] as number);
-}
-
-function hasAny(span: SpanView, slots: Int32Array): boolean {
-  for (const slot of slots) if (span.attributes.starts[slot] !== 0) return true;
-  return false;
 }
