@@ -22,7 +22,7 @@ const rememberedMs = 10_000;
  * Deltas open at a time: ten minutes of backlog. Spans of further old windows are refused until the
  * next tick, or one request full of old times would push every batch out of the queue.
  */
-const lateSegmentsMax = 64;
+export const lateSegmentsMax = 64;
 
 export type Refusal = "past" | "future" | "crowded";
 
@@ -44,9 +44,20 @@ function watermarkAt(nowMs: number): number {
 export interface WindowsOptions {
   readonly dimensions: readonly string[];
   readonly limits: KeyLimits;
+  /** Deltas open at a time; `lateSegmentsMax` unless several share it. */
+  readonly lateSegmentsMax?: number;
   /** Called with a segment that has to go out; it is closed when this returns. */
   seal(segment: Segment): void;
 }
+
+interface Adopted {
+  /** Of the first window they are for. */
+  readonly fromMs: number;
+  readonly table: ThresholdTable;
+}
+
+/** Thresholds for windows to come, and those of the windows that may still be opened late. */
+const adoptedMax = 8;
 
 export class Windows {
   readonly #options: WindowsOptions;
@@ -55,13 +66,14 @@ export class Windows {
   readonly #sealedAtMs = new Map<number, number>();
   #nextId = 1;
   #nowMs: number;
-  thresholds: ThresholdTable;
+  /** Oldest first. */
+  #adopted: readonly Adopted[];
   /** Every window that ended by then has been sealed. */
   watermarkMs: number;
 
   constructor(options: WindowsOptions, nowMs: number, thresholds: ThresholdTable) {
     this.#options = options;
-    this.thresholds = thresholds;
+    this.#adopted = [{ fromMs: Number.NEGATIVE_INFINITY, table: thresholds }];
     this.#nowMs = nowMs;
     this.watermarkMs = watermarkAt(nowMs);
   }
@@ -69,6 +81,17 @@ export class Windows {
   /** Key tables of the open segments and of the sealed ones that are remembered. */
   get tables(): ReadonlyMap<number, KeyTable> {
     return this.#tables;
+  }
+
+  /** The newest ones. */
+  get thresholds(): ThresholdTable {
+    return (this.#adopted.at(-1) as Adopted).table;
+  }
+
+  /** Puts thresholds in force for windows from `fromMs` on that are not open yet. */
+  adopt(table: ThresholdTable, fromMs = Number.NEGATIVE_INFINITY): void {
+    const before = this.#adopted.filter((other) => other.fromMs < fromMs);
+    this.#adopted = [...before, { fromMs, table }].slice(-adoptedMax);
   }
 
   get openCount(): number {
@@ -90,13 +113,14 @@ export class Windows {
   segmentAt(windowStartMs: number): Segment | undefined {
     const known = this.#open.get(windowStartMs);
     if (known !== undefined) return known;
-    if (this.isLate(windowStartMs) && this.#late().length >= lateSegmentsMax) return undefined;
+    const lateMax = this.#options.lateSegmentsMax ?? lateSegmentsMax;
+    if (this.isLate(windowStartMs) && this.#late().length >= lateMax) return undefined;
     const segment = createSegment({
       id: this.#nextId++,
       windowStartMs,
       dimensions: this.#options.dimensions,
       limits: this.#options.limits,
-      thresholds: this.thresholds,
+      thresholds: this.#thresholdsOf(windowStartMs),
     });
     this.#open.set(windowStartMs, segment);
     this.#tables.set(segment.id, segment.cube.keys);
@@ -143,6 +167,22 @@ export class Windows {
       this.#tables.delete(id);
     }
     return expired;
+  }
+
+  /**
+   * A segment id for spans of this open segment that are to be found by others but to say nothing
+   * of themselves any more.
+   */
+  createShadow(segment: Segment): number {
+    const id = this.#nextId++;
+    this.#tables.set(id, segment.cube.keys);
+    this.#sealedAtMs.set(id, this.#nowMs);
+    return id;
+  }
+
+  #thresholdsOf(windowStartMs: number): ThresholdTable {
+    const known = this.#adopted.findLast(({ fromMs }) => fromMs <= windowStartMs);
+    return (known ?? (this.#adopted[0] as Adopted)).table;
   }
 
   #close(segment: Segment): void {
