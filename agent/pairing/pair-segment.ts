@@ -24,9 +24,9 @@ import {
   kindMask,
   pairedFlag,
   remoteFlag,
-  type SpanMemory,
   slowFlag,
-} from "./span-memory.ts";
+} from "./remembered-span.ts";
+import type { SpanMemory } from "./span-memory.ts";
 import { unionLength } from "./union-length.ts";
 
 export interface PairingSink {
@@ -73,6 +73,7 @@ export function pairSegment(memory: SpanMemory, segment: number, sink: PairingSi
     failed: false,
     slow: false,
   };
+  memory.linkWaiting();
   let row = memory.firstInSegment(segment);
   for (; row !== none; row = memory.nextInSegment[row] as number) {
     pairChildren(memory, row, children, sink);
@@ -98,9 +99,8 @@ function pairChildren(
   children.count = 0;
   children.failed = false;
   children.slow = false;
-  let child = memory.firstChild(row);
+  let child = memory.firstChild[row] as number;
   for (; child !== none; child = memory.nextSibling[child] as number) {
-    if (child === row) continue;
     if (isLocal(memory, row, child)) addChild(memory, child, children, { start, end });
     else countEdge(memory, row, child, sink);
   }
@@ -139,8 +139,7 @@ function doubled(from: Float64Array): Float64Array {
 }
 
 function pairWithCaller(memory: SpanMemory, row: number, sink: PairingSink): void {
-  if (!hasParent(memory, row)) return;
-  const caller = callerOf(memory, row);
+  const caller = memory.parentRow[row] as number;
   if (caller !== none && caller !== row && !isLocal(memory, caller, row)) {
     countEdge(memory, caller, row, sink);
   }
@@ -192,7 +191,7 @@ function reportCallee(
   sink: PairingSink,
 ): void {
   if (((memory.flags[row] as number) & edgeFlag) !== 0) return;
-  const orphan = hasParent(memory, row) && callerOf(memory, row) === none;
+  const orphan = memory.hasParent(row) && memory.parentRow[row] === none;
   if (orphan || waiting.has(row)) sink.unpaired(row);
   if (!orphan) return;
   const idHigh = memory.parentHigh[row] as number;
@@ -212,16 +211,4 @@ function isLocal(memory: SpanMemory, parent: number, child: number): boolean {
 
 function kindOf(memory: SpanMemory, row: number): number {
   return (memory.flags[row] as number) & kindMask;
-}
-
-function hasParent(memory: SpanMemory, row: number): boolean {
-  return memory.parentHigh[row] !== 0 || memory.parentLow[row] !== 0;
-}
-
-function callerOf(memory: SpanMemory, row: number): number {
-  return memory.find(
-    memory.parentHigh[row] as number,
-    memory.parentLow[row] as number,
-    memory.trace[row] as number,
-  );
 }

@@ -35,9 +35,9 @@ import {
   failedFlag,
   type RememberedSpan,
   remoteFlag,
-  type SpanMemory,
   slowFlag,
-} from "../pairing/span-memory.ts";
+} from "../pairing/remembered-span.ts";
+import type { SpanMemory } from "../pairing/span-memory.ts";
 import { traceHash } from "../pairing/trace-hash.ts";
 import { addDemand, admitKey, type Segment } from "../windows/segment.ts";
 import { refusalOf, type Windows, windowStartOf } from "../windows/windows.ts";
@@ -121,6 +121,7 @@ export class Reducer {
     this.#refused = { past: 0, future: 0, crowded: 0 };
     const end = table.spanCount * spanWords;
     for (let span = 0; span < end; span += spanWords) this.#add(span);
+    this.#options.memory.linkNew();
     this.#segment = undefined;
     const refused = { ...this.#refused, invalid: table.rejected };
     const rejected = refused.invalid + refused.past + refused.future + refused.crowded;
@@ -197,7 +198,7 @@ export class Reducer {
 
   /** Finds the shape its key and cell in another segment. */
   #file(shape: Shape, segment: Segment): void {
-    addDemand(segment, shape.key, this.#tableKey);
+    addDemand(segment, shape, this.#tableKey);
     const admission = admitKey(segment, shape.key);
     shape.segment = segment.id;
     shape.id = admission.key;

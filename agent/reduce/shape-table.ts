@@ -2,10 +2,10 @@
  * From a span's bytes to its key without making a string, for spans of a shape seen before.
  *
  * A shape is everything that decides a key and a failure: kind, status, name, the raw values of the
- * attributes the conventions read, and the resource. Its bytes are gathered into one scratch row,
- * hashed, and looked up in a table of sets with a few places each; only a new shape is described
- * with strings. Places are reused in turn, so a flood of shapes costs time but no memory, and every
- * hit is compared word by word, so a chosen collision gains nothing.
+ * attributes the conventions read, and the resource. It is looked up in a table of sets with a few
+ * places each; only a new shape is described with strings. Places are reused in turn, so a flood of
+ * shapes costs time but no memory, and every hit is compared word by word, so a chosen collision
+ * gains nothing.
  */
 import { builtInDimensions, type CompositeKey, type KeyId } from "../../sketch/key.ts";
 import { utf8Of } from "../../wire/any-value.ts";
@@ -35,16 +35,18 @@ import { boundedValue } from "./bounded-value.ts";
 import { failedOf } from "./failure.ts";
 import { operationOf } from "./operation.ts";
 import { peerOf } from "./peer.ts";
+import { addToSelection, createSelection, isSelection, wordsOfSelection } from "./selection.ts";
 import { environmentOf, serviceOf } from "./service.ts";
-import { appendRange, areWordsEqual, scratchWords } from "./shape-words.ts";
 
 export interface Shape {
+  readonly hash: number;
   readonly words: Int32Array;
   readonly key: CompositeKey;
   /** The index of its kind in `spanKinds`. */
   readonly kind: number;
   readonly failed: boolean;
   readonly database: boolean;
+  demandHash: Uint32Array | undefined;
   /** The segment that `id`, `folded` and `slowBucket` are of; 0 for none yet. */
   segment: number;
   id: KeyId;
@@ -93,8 +95,6 @@ const ownRole = 1;
 const callRole = 2;
 const nameRole = 4;
 const urlRole = 8;
-/** The words before the first range: two of the resource, then kind, status and remoteness. */
-const headWords = 3;
 const nameHead = 0x7fff;
 
 export class ShapeTable {
@@ -104,11 +104,9 @@ export class ShapeTable {
   /** By slot, what its attribute is read for. */
   readonly #roles: Uint8Array;
   readonly #places: (Shape | undefined)[] = new Array(setsCount * placesPerSet).fill(undefined);
-  readonly #words = new Int32Array(scratchWords);
-  readonly #range = { head: 0, start: 0, end: 0 };
+  readonly #selection = createSelection();
   readonly #seed: number;
   #turn = 0;
-  #hash = 0;
 
   constructor(options: {
     dimensions: readonly string[];
@@ -140,20 +138,17 @@ export class ShapeTable {
 
   /** The span's shape; `resourceLow` and `resourceHigh` are a keyed hash of its resource. */
   shapeOf(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): Shape {
-    const words = this.#words;
-    words[0] = resourceLow;
-    words[1] = resourceHigh;
-    const count = this.#gather(table, span);
-    if (count < 0) return this.#describe(table, span, new Int32Array(0));
-    const hash = this.#hash ^ Math.imul(resourceLow, 0x85ebca6b);
+    const hash = this.#select(table, span, resourceLow, resourceHigh);
     const first = ((hash ^ (hash >>> 15)) & (setsCount - 1)) * placesPerSet;
     for (let place = first; place < first + placesPerSet; place++) {
       const shape = this.#places[place];
       if (shape === undefined) break;
-      if (areWordsEqual(shape.words, words, count)) return shape;
+      if (shape.hash === hash && isSelection(shape.words, this.#selection, table.view))
+        return shape;
     }
-    const shape = this.#describe(table, span, words.slice(0, count));
-    this.#places[this.#placeIn(first)] = shape;
+    const words = wordsOfSelection(this.#selection, table.view);
+    const shape = this.#describe(table, span, { words, hash });
+    if (words.length > 0) this.#places[this.#placeIn(first)] = shape;
     return shape;
   }
 
@@ -165,56 +160,37 @@ export class ShapeTable {
     return first + this.#turn;
   }
 
-  /** Fills the scratch row; gives its size, or -1 when the span is too large for it. */
-  #gather(table: TraceTable, span: number): number {
+  /** Selects what makes the span's shape; gives its hash. */
+  #select(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): number {
     const { spans } = table;
+    const selection = this.#selection;
     const kind = spans[span + kindColumn] as number;
     const remote = isRemote(spans[span + flagsColumn] as number) ? 1 : 0;
-    this.#words[2] = kind | ((spans[span + statusColumn] as number) << 8) | (remote << 16);
-    this.#hash = this.#seed ^ (this.#words[2] as number);
-    const nameStart = spans[span + nameRange] as number;
+    selection.head[0] = resourceLow;
+    selection.head[1] = resourceHigh;
+    selection.head[2] = kind | ((spans[span + statusColumn] as number) << 8) | (remote << 16);
+    selection.hash =
+      this.#seed ^ Math.imul(resourceLow, 0x9e3779b1) ^ (selection.head[2] as number);
+    selection.count = 0;
     const nameEnd = spans[span + nameRange + 1] as number;
-    const at = this.#append(table, headWords, nameHead, nameStart, nameEnd);
-    if (kind < 3) return this.#appendRole(table, span, at, ownRole);
-    const called = this.#appendRole(table, span, at, callRole);
-    return this.#isNamed(table, span) ? called : this.#appendRole(table, span, called, urlRole);
+    addToSelection(selection, table.view, nameHead, spans[span + nameRange] as number, nameEnd);
+    this.#selectRole(table, span, kind < 3 ? ownRole : callRole);
+    if (kind >= 3 && !this.#isNamed(table, span)) this.#selectRole(table, span, urlRole);
+    return selection.hash;
   }
 
-  /** Appends the span's attributes that are read for `role`, in the order they came. */
-  #appendRole(table: TraceTable, span: number, from: number, role: number): number {
+  /** Selects the span's attributes that are read for `role`, in the order they came. */
+  #selectRole(table: TraceTable, span: number, role: number): void {
     const { words } = table.attributes;
     const roles = this.#roles;
     const first = (table.spans[span + firstAttribute] as number) * attributeWords;
     const end = (table.spans[span + spanWords + firstAttribute] as number) * attributeWords;
-    let at = from;
     for (let row = first; row < end; row += attributeWords) {
       const slot = words[row] as number;
       if (((roles[slot] as number) & role) === 0) continue;
-      at = this.#append(table, at, slot, words[row + 1] as number, words[row + 2] as number);
+      const valueEnd = words[row + 2] as number;
+      addToSelection(this.#selection, table.view, slot, words[row + 1] as number, valueEnd);
     }
-    return at;
-  }
-
-  /**
-   * The hash knows the ends of a range alone, the comparison all of it: whoever sends values that
-   * differ in the middle makes shapes meet in a set, which costs no more than sending new shapes.
-   */
-  #append(table: TraceTable, at: number, head: number, start: number, end: number): number {
-    const range = this.#range;
-    range.head = head;
-    range.start = start;
-    range.end = end;
-    const to = appendRange(this.#words, at, table.view, range);
-    if (to < 0) return to;
-    const words = this.#words;
-    const first = words[Math.min(at + 1, to - 1)] as number;
-    const nextToLast = words[Math.max(at, to - 2)] as number;
-    const last = words[to - 1] as number;
-    const ends = Math.imul((words[at] as number) ^ last, 0x9e3779b1);
-    const mixed =
-      this.#hash ^ ends ^ Math.imul(first ^ ((nextToLast << 7) | (nextToLast >>> 25)), 0xc2b2ae35);
-    this.#hash = Math.imul((mixed << 13) | (mixed >>> 19), 0x85ebca6b);
-    return to;
   }
 
   #isNamed(table: TraceTable, span: number): boolean {
@@ -227,7 +203,7 @@ export class ShapeTable {
     return false;
   }
 
-  #describe(table: TraceTable, span: number, words: Int32Array): Shape {
+  #describe(table: TraceTable, span: number, known: { words: Int32Array; hash: number }): Shape {
     const facts = this.#factsOf(table, span);
     const key = [
       serviceOf(facts),
@@ -242,11 +218,12 @@ export class ShapeTable {
       ),
     ].map(boundedValue);
     return {
-      words,
+      ...known,
       key,
       kind: facts.kind === "internal" ? 1 : spanKinds.indexOf(facts.kind),
       failed: failedOf(facts),
       database: (facts.span("db.system.name") || facts.span("db.system")) !== "",
+      demandHash: undefined,
       segment: 0,
       id: 0,
       folded: 0,

@@ -92,11 +92,22 @@ function slowBucketOf(segment: Segment, id: KeyId): number {
 }
 
 const utf8 = new TextEncoder();
-const hashed = new Uint32Array(2);
+
+/** A key with the hash it is counted by, once that is known. */
+export interface DemandedKey {
+  readonly key: CompositeKey;
+  /** Uint32Array [low, high]. */
+  demandHash: Uint32Array | undefined;
+}
 
 /** Counts a whole key into the demand, before any folding. */
-export function addDemand(segment: Segment, key: CompositeKey, sipKey: SipKey): void {
-  const bytes = utf8.encode(key.join("\u0000"));
-  sipHash24(sipKey, bytes, 0, bytes.length, hashed);
-  addHll(segment.demand, hashed[0] as number, hashed[1] as number);
+export function addDemand(segment: Segment, demanded: DemandedKey, sipKey: SipKey): void {
+  let hash = demanded.demandHash;
+  if (hash === undefined) {
+    const bytes = utf8.encode(demanded.key.join("\u0000"));
+    hash = new Uint32Array(2);
+    sipHash24(sipKey, bytes, 0, bytes.length, hash);
+    demanded.demandHash = hash;
+  }
+  addHll(segment.demand, hash[0] as number, hash[1] as number);
 }
