@@ -37,7 +37,7 @@ import {
   remoteFlag,
   slowFlag,
 } from "../pairing/remembered-span.ts";
-import type { SpanMemory } from "../pairing/span-memory.ts";
+import type { SpanSink } from "../pairing/span-sink.ts";
 import { traceHash } from "../pairing/trace-hash.ts";
 import { addDemand, admitKey, type Segment } from "../windows/segment.ts";
 import { refusalOf, type Windows, windowStartOf } from "../windows/windows.ts";
@@ -56,7 +56,7 @@ export interface Ingested {
 
 export interface ReducerOptions {
   readonly windows: Windows;
-  readonly memory: SpanMemory;
+  readonly memory: SpanSink;
   readonly meter: Meter;
   readonly dimensions: readonly string[];
   readonly customerAttributes: readonly string[];
