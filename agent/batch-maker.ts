@@ -95,6 +95,7 @@ export class BatchMaker {
   #ship(segment: Segment): void {
     const outcome = sealSegment(segment, {
       memory: this.memory,
+      cellLog: this.windows.cellLog,
       tables: this.windows.tables,
       halfEdgesMax: this.#options.config.halfEdgesMax,
       epochMs: this.epochMs,

@@ -29,11 +29,15 @@ import {
 import type { SpanMemory } from "./span-memory.ts";
 import { unionLength } from "./union-length.ts";
 
+/** What went wrong in a span itself and in no local child of it. */
+export interface Origin {
+  failed: boolean;
+  slow: boolean;
+}
+
 export interface PairingSink {
-  /** Called once for every span of the segment. */
-  span(row: number, selfNs: number): void;
-  originError(row: number): void;
-  originSlow(row: number): void;
+  /** Called once for every span of the segment; `origin` is overwritten for the next. */
+  span(row: number, selfNs: number, origin: Origin): void;
   edge(caller: number, callee: number): void;
   /** `idHigh` and `idLow` are of the client's span, which both sides know. */
   halfEdge(half: HalfEdgeCandidate): void;
@@ -62,6 +66,7 @@ interface Children {
   count: number;
   failed: boolean;
   slow: boolean;
+  readonly origin: Origin;
 }
 
 /** Reports every span of the segment to the sink. */
@@ -72,6 +77,7 @@ export function pairSegment(memory: SpanMemory, segment: number, sink: PairingSi
     count: 0,
     failed: false,
     slow: false,
+    origin: { failed: false, slow: false },
   };
   memory.linkWaiting();
   let row = memory.firstInSegment(segment);
@@ -105,9 +111,11 @@ function pairChildren(
     else countEdge(memory, row, child, sink);
   }
   const flags = memory.flags[row] as number;
-  sink.span(row, end - start - unionLength(children.starts, children.ends, children.count));
-  if ((flags & failedFlag) !== 0 && !children.failed) sink.originError(row);
-  if ((flags & slowFlag) !== 0 && !children.slow) sink.originSlow(row);
+  const { origin } = children;
+  origin.failed = (flags & failedFlag) !== 0 && !children.failed;
+  origin.slow = (flags & slowFlag) !== 0 && !children.slow;
+  const childrenNs = unionLength(children.starts, children.ends, children.count);
+  sink.span(row, end - start - childrenNs, origin);
 }
 
 function addChild(

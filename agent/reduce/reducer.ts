@@ -5,8 +5,7 @@
  */
 import type { Meter } from "../../base/meter.ts";
 import { ok, type Result } from "../../base/result.ts";
-import { adjustedUnit, type Cell } from "../../sketch/cell.ts";
-import { cellOf } from "../../sketch/cube.ts";
+import { adjustedUnit } from "../../sketch/cell.ts";
 import { bucketIndex } from "../../sketch/histogram.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
 import { utf8Of } from "../../wire/any-value.ts";
@@ -30,22 +29,31 @@ import {
   traceStateRange,
 } from "../../wire/trace-table.ts";
 import {
-  databaseFlag,
   emptyRow,
   failedFlag,
+  kindMask,
   type RememberedSpan,
   remoteFlag,
   slowFlag,
 } from "../pairing/remembered-span.ts";
 import type { SpanSink } from "../pairing/span-sink.ts";
 import { traceHash } from "../pairing/trace-hash.ts";
-import { addDemand, admitKey, type Segment } from "../windows/segment.ts";
+import { customerEntry, failedEntry, slowEntry, spanEntry } from "../windows/cell-log.ts";
+import { addDemand, admitKey, cellNumberOf, type Segment } from "../windows/segment.ts";
 import { refusalOf, type Windows, windowStartOf } from "../windows/windows.ts";
-import { addCustomer, addSpan } from "./add-to-cell.ts";
 import { adjustedCount } from "./adjusted-count.ts";
 import { type CustomerHasher, createCustomerHasher } from "./customer.ts";
 import { reducerMetrics, rejectionMessage, rejectionReasons } from "./reducer-metrics.ts";
-import { isRemote, type Shape, ShapeTable } from "./shape-table.ts";
+import {
+  cellFact,
+  factWords,
+  flagsFact,
+  foldedFact,
+  keyFact,
+  segmentFact,
+  slowBucketFact,
+} from "./shape-store.ts";
+import { isRemote, ShapeTable } from "./shape-table.ts";
 
 export interface Ingested {
   readonly accepted: number;
@@ -153,18 +161,16 @@ export class Reducer {
       this.#refused.crowded++;
       return;
     }
-    const shape = this.#shapeOf(span);
-    if (shape.segment !== segment.id) this.#file(shape, segment);
+    const place = this.#placeOf(span);
+    const { facts } = this.#shapes;
+    const at = place * factWords;
+    if (facts[at + segmentFact] !== segment.id) this.#file(place, segment);
     const ns = hasStart(table, span) ? Math.min(durationNs(table, span), nsMax) : 0;
-    const slow = bucketIndex(ns) > shape.slowBucket;
-    const { failed } = shape;
-    const cell = segment.cells[shape.id] as Cell;
-    this.#count(segment, shape);
-    addSpan(cell, { ns, slow, failed, adjusted: this.#adjustedOf(span) });
-    if (this.#customers.hash(table, span, this.#customer)) {
-      addCustomer(cell, this.#customer, { slow, failed });
-    }
-    this.#remember(span, shape, { ns, slow });
+    const slow = bucketIndex(ns) > (facts[at + slowBucketFact] as number);
+    const flags = (facts[at + flagsFact] as number) | (slow ? slowFlag : 0);
+    this.#count(segment, flags, facts[at + foldedFact] as number);
+    this.#note(span, { cell: facts[at + cellFact] as number, flags, ns });
+    this.#remember(span, { key: facts[at + keyFact] as number, segment: segment.id, flags, ns });
   }
 
   #segmentOf(windowStartMs: number): Segment | undefined {
@@ -176,45 +182,41 @@ export class Reducer {
     return segment;
   }
 
-  #shapeOf(span: number): Shape {
+  #placeOf(span: number): number {
     const table = this.#table;
     const resource = table.spans[span + resourceColumn] as number;
+    const hash = this.#resource;
     if (resource !== this.#resourceIndex) {
       this.#resourceIndex = resource;
       const at = resource * resourceWords + resourceRange;
-      const start = table.resources[at] as number;
-      sipHash24(
-        this.#tableKey,
-        table.bytes,
-        start,
-        table.resources[at + 1] as number,
-        this.#resource,
-      );
+      const end = table.resources[at + 1] as number;
+      sipHash24(this.#tableKey, table.bytes, table.resources[at] as number, end, hash);
     }
-    const resourceHash = this.#resource;
-    const low = resourceHash[0] as number;
-    return this.#shapes.shapeOf(table, span, low, resourceHash[1] as number);
+    return this.#shapes.placeOf(table, span, hash[0] as number, hash[1] as number);
   }
 
-  /** Finds the shape its key and cell in another segment. */
-  #file(shape: Shape, segment: Segment): void {
+  /** Finds the shape at a place its key and cell in another segment. */
+  #file(place: number, segment: Segment): void {
+    const shape = this.#shapes.shapeAt(place);
+    const { facts } = this.#shapes;
     addDemand(segment, shape, this.#tableKey);
-    const admission = admitKey(segment, shape.key);
-    shape.segment = segment.id;
-    shape.id = admission.key;
-    shape.folded = admission.folded;
-    segment.cells[admission.key] ??= cellOf(segment.cube, admission.key);
-    shape.slowBucket = segment.slowBuckets[admission.key] as number;
+    const { key, folded } = admitKey(segment, shape.key);
+    const at = place * factWords;
+    facts[at + segmentFact] = segment.id;
+    facts[at + keyFact] = key;
+    facts[at + cellFact] = cellNumberOf(segment, key, this.#options.windows.cellLog);
+    facts[at + foldedFact] = folded;
+    facts[at + slowBucketFact] = segment.slowBuckets[key] as number;
   }
 
-  #count(segment: Segment, shape: Shape): void {
+  #count(segment: Segment, flags: number, folded: number): void {
     segment.spans++;
-    if (shape.failed) segment.errors++;
+    if ((flags & failedFlag) !== 0) segment.errors++;
     if (this.#options.windows.isLate(segment.windowStartMs)) {
       segment.late++;
       this.#metrics.late.add();
     }
-    if (shape.folded !== 0) this.#countFolded(segment, shape.folded);
+    if (folded !== 0) this.#countFolded(segment, folded);
   }
 
   #countFolded(segment: Segment, folded: number): void {
@@ -226,7 +228,24 @@ export class Reducer {
     }
   }
 
-  #remember(span: number, shape: Shape, seen: { ns: number; slow: boolean }): void {
+  #note(span: number, seen: { cell: number; flags: number; ns: number }): void {
+    const { cellLog } = this.#options.windows;
+    const { entry } = cellLog;
+    const isKnown = this.#customers.hash(this.#table, span, this.#customer);
+    entry.cell = seen.cell;
+    entry.flags =
+      spanEntry |
+      ((seen.flags & failedFlag) !== 0 ? failedEntry : 0) |
+      ((seen.flags & slowFlag) !== 0 ? slowEntry : 0) |
+      (isKnown ? customerEntry : 0);
+    entry.customerLow = this.#customer[0] as number;
+    entry.customerHigh = this.#customer[1] as number;
+    entry.ns = seen.ns;
+    entry.adjusted = this.#adjustedOf(span);
+    cellLog.push();
+  }
+
+  #remember(span: number, seen: { key: number; segment: number; flags: number; ns: number }): void {
     const { spans, view } = this.#table;
     const row = this.#row;
     const spanId = spans[span + spanIdAt] as number;
@@ -240,18 +259,13 @@ export class Reducer {
     row.process = this.#resource[0] as number;
     row.startNs = endNsSince(this.#table, span, this.#epochHigh, this.#epochLow) - seen.ns;
     row.durationNs = seen.ns;
-    row.key = shape.id;
-    row.segment = shape.segment;
-    row.flags =
-      shape.kind |
-      (shape.failed ? failedFlag : 0) |
-      (seen.slow ? slowFlag : 0) |
-      (isRemote(spans[span + flagsColumn] as number) ? remoteFlag : 0) |
-      (shape.database ? databaseFlag : 0);
+    row.key = seen.key;
+    row.segment = seen.segment;
+    row.flags = seen.flags | (isRemote(spans[span + flagsColumn] as number) ? remoteFlag : 0);
     const outcome = this.#options.memory.remember(row);
     if (outcome === "repeated") this.#metrics.repeated.add();
     else if (outcome === "full") this.#metrics.unremembered.add();
-    else if (shape.kind === consumerKind) this.#link(span);
+    else if ((seen.flags & kindMask) === consumerKind) this.#link(span);
   }
 
   #link(span: number): void {

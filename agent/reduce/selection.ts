@@ -4,7 +4,7 @@
  *   head    Int32Array [3]          words that are no bytes of the request
  *   ranges  Int32Array [count * 3]  what the part is, and its range
  *
- * Kept as words: the head, then for each part a word of what it is and its size, and its bytes as
+ * Kept as words: how many, the head, then for each part a word of what it is and its size, and its bytes as
  * little-endian words. A known selection is compared where the bytes lie: copying them first took
  * as long again.
  *
@@ -20,9 +20,8 @@ export interface Selection {
 
 const headWords = 3;
 const rangeWords = 3;
-/** A selection of more parts, or more words, is not kept. */
+/** A selection of more parts is not kept. */
 const partsMax = 255;
-const wordsMax = 2_048;
 
 export function createSelection(): Selection {
   return {
@@ -58,11 +57,16 @@ export function addToSelection(
   selection.hash = (mixed << 13) | (mixed >>> 19);
 }
 
-/** Whether the words are those of this selection. */
-export function isSelection(words: Int32Array, selection: Selection, view: DataView): boolean {
+/** Whether the words from `from` on are those of this selection. */
+export function isSelection(
+  words: Int32Array,
+  from: number,
+  selection: Selection,
+  view: DataView,
+): boolean {
   const { head, ranges, count } = selection;
-  if (words[0] !== head[0] || words[1] !== head[1] || words[2] !== head[2]) return false;
-  let at = headWords;
+  let at = from + 1;
+  for (let word = 0; word < headWords; word++) if (words[at++] !== head[word]) return false;
   for (let part = 0; part < count * rangeWords; part += rangeWords) {
     const end = ranges[part + 2] as number;
     let pos = ranges[part + 1] as number;
@@ -70,23 +74,28 @@ export function isSelection(words: Int32Array, selection: Selection, view: DataV
     for (; pos <= end - 4; pos += 4) if (words[at++] !== view.getInt32(pos, true)) return false;
     if (pos < end && words[at++] !== restOf(view, end, end - pos)) return false;
   }
-  return at === words.length;
+  return at - from === words[from];
 }
 
-/** The selection as words; none when there are more than are kept. */
-export function wordsOfSelection(selection: Selection, view: DataView): Int32Array {
+/** The selection as words; none when they are more than `countMax`. */
+export function wordsOfSelection(
+  selection: Selection,
+  view: DataView,
+  countMax: number,
+): readonly number[] {
   const { head, ranges, count } = selection;
-  const words = [...head];
-  if (count > partsMax) return new Int32Array(0);
+  if (count > partsMax) return [];
+  const words = [0, ...head];
   for (let part = 0; part < count * rangeWords; part += rangeWords) {
     const end = ranges[part + 2] as number;
     let pos = ranges[part + 1] as number;
-    if (words.length + (end - pos) / 4 > wordsMax) return new Int32Array(0);
+    if (words.length + (end - pos) / 4 + 2 > countMax) return [];
     words.push(((ranges[part] as number) << 16) ^ (end - pos));
     for (; pos <= end - 4; pos += 4) words.push(view.getInt32(pos, true));
     if (pos < end) words.push(restOf(view, end, end - pos));
   }
-  return Int32Array.from(words);
+  words[0] = words.length;
+  return words;
 }
 
 /** The last one to three bytes. What stands before them is there: no value begins a request. */

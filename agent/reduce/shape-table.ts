@@ -2,12 +2,10 @@
  * From a span's bytes to its key without making a string, for spans of a shape seen before.
  *
  * A shape is everything that decides a key and a failure: kind, status, name, the raw values of the
- * attributes the conventions read, and the resource. It is looked up in a table of sets with a few
- * places each; only a new shape is described with strings. Places are reused in turn, so a flood of
- * shapes costs time but no memory, and every hit is compared word by word, so a chosen collision
- * gains nothing.
+ * attributes the conventions read, and the resource. Only one that `ShapeStore` does not know is
+ * described with strings. Every hit is compared word by word, so a chosen collision gains nothing.
  */
-import { builtInDimensions, type CompositeKey, type KeyId } from "../../sketch/key.ts";
+import { builtInDimensions } from "../../sketch/key.ts";
 import { utf8Of } from "../../wire/any-value.ts";
 import { type AttributeSlots, createAttributeSlots, slotOf } from "../../wire/attribute-slots.ts";
 import {
@@ -20,6 +18,8 @@ import {
   statusColumn,
   type TraceTable,
 } from "../../wire/trace-table.ts";
+import { databaseFlag, failedFlag } from "../pairing/remembered-span.ts";
+import type { DemandedKey } from "../windows/segment.ts";
 import { resourceText, spanText } from "./attribute-text.ts";
 import {
   kindOf,
@@ -35,27 +35,17 @@ import { boundedValue } from "./bounded-value.ts";
 import { failedOf } from "./failure.ts";
 import { operationOf } from "./operation.ts";
 import { peerOf } from "./peer.ts";
-import { addToSelection, createSelection, isSelection, wordsOfSelection } from "./selection.ts";
+import { addToSelection, createSelection } from "./selection.ts";
 import { environmentOf, serviceOf } from "./service.ts";
+import { factWords, flagsFact, ShapeStore } from "./shape-store.ts";
 
-export interface Shape {
-  readonly hash: number;
-  readonly words: Int32Array;
-  readonly key: CompositeKey;
-  /** The index of its kind in `spanKinds`. */
+/** What a shape says in strings; the rest is in the facts of its place. */
+export interface Shape extends DemandedKey {
   readonly kind: number;
   readonly failed: boolean;
   readonly database: boolean;
-  demandHash: Uint32Array | undefined;
-  /** The segment that `id`, `folded` and `slowBucket` are of; 0 for none yet. */
-  segment: number;
-  id: KeyId;
-  folded: number;
-  slowBucket: number;
 }
 
-const setsCount = 2_048;
-const placesPerSet = 4;
 /** OTLP span flags: whether "is remote" is known, and whether it is. */
 const remoteKnownFlag = 0x100;
 const remoteFlag = 0x200;
@@ -103,10 +93,12 @@ export class ShapeTable {
   readonly #slotByName: ReadonlyMap<string, number>;
   /** By slot, what its attribute is read for. */
   readonly #roles: Uint8Array;
-  readonly #places: (Shape | undefined)[] = new Array(setsCount * placesPerSet).fill(undefined);
+  readonly #store = new ShapeStore();
+  readonly #shapes: (Shape | undefined)[] = [];
+  /** By place, the columns of `ShapeStore`. */
+  readonly facts = this.#store.facts;
   readonly #selection = createSelection();
   readonly #seed: number;
-  #turn = 0;
 
   constructor(options: {
     dimensions: readonly string[];
@@ -136,32 +128,26 @@ export class ShapeTable {
     give([...urlAttributes], urlRole);
   }
 
-  /** The span's shape; `resourceLow` and `resourceHigh` are a keyed hash of its resource. */
-  shapeOf(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): Shape {
-    const hash = this.#select(table, span, resourceLow, resourceHigh);
-    const first = ((hash ^ (hash >>> 15)) & (setsCount - 1)) * placesPerSet;
-    for (let place = first; place < first + placesPerSet; place++) {
-      const shape = this.#places[place];
-      if (shape === undefined) break;
-      if (shape.hash === hash && isSelection(shape.words, this.#selection, table.view))
-        return shape;
-    }
-    const words = wordsOfSelection(this.#selection, table.view);
-    const shape = this.#describe(table, span, { words, hash });
-    if (words.length > 0) this.#places[this.#placeIn(first)] = shape;
-    return shape;
+  /** The place of the span's shape; `resourceLow` and `resourceHigh` are a keyed hash. */
+  placeOf(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): number {
+    this.#select(table, span, resourceLow, resourceHigh);
+    const known = this.#store.find(this.#selection, table.view);
+    if (known >= 0) return known;
+    const place = this.#store.add(this.#selection, table.view);
+    const shape = this.#describe(table, span);
+    this.#shapes[place] = shape;
+    this.facts[place * factWords + flagsFact] =
+      shape.kind | (shape.failed ? failedFlag : 0) | (shape.database ? databaseFlag : 0);
+    return place;
   }
 
-  #placeIn(first: number): number {
-    for (let place = first; place < first + placesPerSet; place++) {
-      if (this.#places[place] === undefined) return place;
-    }
-    this.#turn = (this.#turn + 1) % placesPerSet;
-    return first + this.#turn;
+  /** The shape at a place `placeOf` gave. */
+  shapeAt(place: number): Shape {
+    return this.#shapes[place] as Shape;
   }
 
-  /** Selects what makes the span's shape; gives its hash. */
-  #select(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): number {
+  /** Selects what makes the span's shape. */
+  #select(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): void {
     const { spans } = table;
     const selection = this.#selection;
     const kind = spans[span + kindColumn] as number;
@@ -176,7 +162,6 @@ export class ShapeTable {
     addToSelection(selection, table.view, nameHead, spans[span + nameRange] as number, nameEnd);
     this.#selectRole(table, span, kind < 3 ? ownRole : callRole);
     if (kind >= 3 && !this.#isNamed(table, span)) this.#selectRole(table, span, urlRole);
-    return selection.hash;
   }
 
   /** Selects the span's attributes that are read for `role`, in the order they came. */
@@ -203,7 +188,7 @@ export class ShapeTable {
     return false;
   }
 
-  #describe(table: TraceTable, span: number, known: { words: Int32Array; hash: number }): Shape {
+  #describe(table: TraceTable, span: number): Shape {
     const facts = this.#factsOf(table, span);
     const key = [
       serviceOf(facts),
@@ -218,16 +203,11 @@ export class ShapeTable {
       ),
     ].map(boundedValue);
     return {
-      ...known,
       key,
       kind: facts.kind === "internal" ? 1 : spanKinds.indexOf(facts.kind),
       failed: failedOf(facts),
       database: (facts.span("db.system.name") || facts.span("db.system")) !== "",
       demandHash: undefined,
-      segment: 0,
-      id: 0,
-      folded: 0,
-      slowBucket: 0,
     };
   }
 

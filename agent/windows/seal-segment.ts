@@ -1,6 +1,6 @@
 /** Closes a segment: what its spans say about each other goes into its cube and half-edges. */
 
-import type { Cell, EdgeCell } from "../../sketch/cell.ts";
+import type { EdgeCell } from "../../sketch/cell.ts";
 import { edgeOf } from "../../sketch/cube.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { type CompositeKey, type KeyId, type KeyTable, keyOf } from "../../sketch/key.ts";
@@ -9,11 +9,13 @@ import { type HalfEdgeCandidate, pairSegment } from "../pairing/pair-segment.ts"
 import { failedFlag, kindMask } from "../pairing/remembered-span.ts";
 import type { SpanMemory } from "../pairing/span-memory.ts";
 import { spanKinds } from "../reduce/attributes.ts";
+import { type CellLog, failedEntry, slowEntry } from "./cell-log.ts";
 import { createHalfEdgeSample } from "./half-edge-sample.ts";
-import { admitKey, type Segment } from "./segment.ts";
+import { admitKey, cellNumberOf, type Segment } from "./segment.ts";
 
 export interface SealContext {
   readonly memory: SpanMemory;
+  readonly cellLog: CellLog;
   /** Key tables of the segments whose spans are remembered, by segment id. */
   readonly tables: ReadonlyMap<number, KeyTable>;
   readonly halfEdgesMax: number;
@@ -38,13 +40,17 @@ export function sealSegment(segment: Segment, context: SealContext): SealOutcome
   const sample = createHalfEdgeSample(context.halfEdgesMax);
   const keyAt = keyResolver(segment, context);
   const edgeAt = edgeFinder(segment);
-  const cellAt = (row: number): Cell => segment.cells[memory.key[row] as KeyId] as Cell;
+  const { cellLog } = context;
+  const { entry } = cellLog;
   let unpaired = 0;
   let callsDropped = 0;
   pairSegment(memory, segment.id, {
-    span: (row, selfNs) => addHistogram(cellAt(row).selfNs, selfNs),
-    originError: (row) => cellAt(row).originErrors++,
-    originSlow: (row) => cellAt(row).originSlow++,
+    span(row, selfNs, origin) {
+      entry.cell = cellNumberOf(segment, memory.key[row] as KeyId, cellLog);
+      entry.flags = (origin.failed ? failedEntry : 0) | (origin.slow ? slowEntry : 0);
+      entry.ns = selfNs;
+      cellLog.push();
+    },
     edge(caller, callee) {
       const edge = edgeAt(keyAt(caller), keyAt(callee));
       if (edge === undefined) {
@@ -58,6 +64,7 @@ export function sealSegment(segment: Segment, context: SealContext): SealOutcome
     halfEdge: (candidate) => sample.add(candidate),
     unpaired: () => unpaired++,
   });
+  cellLog.drain();
   const halfEdges = sample.kept.map((candidate) => halfEdgeOf(candidate, context));
   return { halfEdges, halfEdgeShift: sample.shift, unpaired, callsDropped };
 }

@@ -8,6 +8,7 @@
  */
 import type { KeyTable } from "../../sketch/key.ts";
 import type { KeyLimits } from "../reduce/key-admission.ts";
+import { CellLog } from "./cell-log.ts";
 import { createSegment, type Segment } from "./segment.ts";
 import type { ThresholdTable } from "./threshold-table.ts";
 
@@ -15,7 +16,7 @@ export const windowLengthMs = 10_000;
 /** How long after its end a window waits for spans on their way. */
 const graceMs = 5_000;
 const pastMsMax = 48 * 3_600_000;
-const futureMsMax = 30_000;
+export const futureMsMax = 30_000;
 /** How long after its seal a segment's spans can still be found as parents and children. */
 const rememberedMs = 10_000;
 /**
@@ -57,9 +58,11 @@ interface Adopted {
 }
 
 /** Thresholds for windows to come, and those of the windows that may still be opened late. */
-const adoptedMax = 8;
+export const adoptedMax = 8;
 
 export class Windows {
+  /** What spans add to the cells of open segments. */
+  readonly cellLog = new CellLog();
   readonly #options: WindowsOptions;
   readonly #open = new Map<number, Segment>();
   readonly #tables = new Map<number, KeyTable>();
@@ -92,6 +95,10 @@ export class Windows {
   adopt(table: ThresholdTable, fromMs = Number.NEGATIVE_INFINITY): void {
     const before = this.#adopted.filter((other) => other.fromMs < fromMs);
     this.#adopted = [...before, { fromMs, table }].slice(-adoptedMax);
+  }
+
+  get open(): Iterable<Segment> {
+    return this.#open.values();
   }
 
   get openCount(): number {
@@ -188,7 +195,11 @@ export class Windows {
   #close(segment: Segment): void {
     this.#open.delete(segment.windowStartMs);
     this.#sealedAtMs.set(segment.id, this.#nowMs);
+    this.cellLog.drain();
     this.#options.seal(segment);
+    for (const number of segment.cellNumbers) {
+      if (number !== undefined) this.cellLog.leave(number);
+    }
   }
 
   #late(): Segment[] {
