@@ -2,13 +2,11 @@
  * D1: bodies that inflate to far more than they are, against an agent's process over HTTP and gRPC,
  * hundreds at once, while an honest client goes on sending.
  *
- * | seeded defect                                        | caught by             |
- * | ---------------------------------------------------- | --------------------- |
- * | `maxOutputLength` is left out of the call to inflate | rssGrowthMiB          |
- * | the size that a gzip trailer claims is believed      | rssGrowthMiB, refused |
- * | a bomb is answered as overload (503, RetryInfo)      | retryable             |
- * | bodies are inflated before the budget is taken       | rssGrowthMiB          |
- * | an exception of zlib is not caught                   | healthyErrors         |
+ * | seeded defect                                        | caught by                    |
+ * | ---------------------------------------------------- | ---------------------------- |
+ * | `maxOutputLength` is left out of the call to inflate | rssGrowthMiB, blockedByOneMs |
+ * | a bomb is answered as overload (503, RetryInfo)      | retryable                    |
+ * | an exception of zlib is not caught                   | the agent ends, no row       |
  */
 import { request as httpRequest } from "node:http";
 import { type ClientHttp2Session, connect } from "node:http2";

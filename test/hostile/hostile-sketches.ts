@@ -6,9 +6,9 @@
  * | seeded defect                                            | caught by                          |
  * | -------------------------------------------------------- | ---------------------------------- |
  * | a digest's weights are not looked at                     | weight -1, NaN, infinity           |
- * | a histogram's buckets need not add up to its count       | a span without a bucket            |
- * | registers are taken whatever their rank                  | rank 52, all ranks 51              |
- * | a batch is applied cell by cell as it is read            | totals after a fault in the last   |
+ * | a histogram's buckets need not add up to its count       | a span too many in its buckets     |
+ * | registers are taken whatever their rank                  | a register of rank 52 among many   |
+ * | customers are not held against spans                     | all ranks 51, for twenty spans     |
  * | customers are hashed without the key                     | chosen customers, error            |
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -19,8 +19,9 @@ import { OperationalError } from "../../base/errors.ts";
 import type { Cell } from "../../sketch/cell.ts";
 import { addDigest, createDigest } from "../../sketch/digest.ts";
 import { encodeDigest } from "../../sketch/digest-codec.ts";
+import { bucketIndexMin, visitBuckets } from "../../sketch/histogram.ts";
 import { encodeHistogram } from "../../sketch/histogram-codec.ts";
-import { addHll, createHll, estimateHll } from "../../sketch/hll.ts";
+import { addHll, createHll, estimateHll, hllRankMax } from "../../sketch/hll.ts";
 import { encodeHll } from "../../sketch/hll-codec.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
 import { encodeSketchBatch } from "../../wire/sketch-batch.ts";
@@ -132,6 +133,7 @@ function hostileBatches(): Hostile[] {
     ...hostileCells(),
     ...hostileHistograms(),
     ...hostileHlls(),
+    hostileRank(),
     ...hostileDigests(),
     ...hostileHeads(),
   ];
@@ -162,7 +164,8 @@ function hostileHistograms(): Hostile[] {
   const honest = written((writer) => encodeHistogram(writer, cell.durationNs));
   const { count, sumNs, minNs, maxNs } = cell.durationNs;
   const histograms: readonly [string, number[]][] = [
-    ["a span without a bucket", [count, 0, sumNs, minNs, maxNs - minNs, 1, 600, count - 1]],
+    ["a span too many in its buckets", bucketsOf(cell, (at) => (at === 3 ? 2 : 1))],
+    ["a span too few in its buckets", bucketsOf(cell, (at) => (at === 3 ? 0 : 1))],
     ["an empty bucket", [count, 0, sumNs, minNs, maxNs - minNs, 2, 600, count, 1, 0]],
     ["a bucket past the last", [count, 0, sumNs, minNs, maxNs - minNs, 1, 2_000, count]],
     ["extremes outside the buckets", [count, 0, sumNs, 1, 1, 1, 900, count]],
@@ -174,6 +177,35 @@ function hostileHistograms(): Hostile[] {
     name: `histogram: ${name}`,
     bytes: replaced(honest, varints(...values)),
   }));
+}
+
+/** The cell's durations with another count in each bucket; 0 leaves a bucket out. */
+function bucketsOf(cell: Cell, countOf: (at: number) => number): number[] {
+  const { count, sumNs, minNs, maxNs } = cell.durationNs;
+  const indices: number[] = [];
+  visitBuckets(cell.durationNs, (index) => indices.push(index));
+  const kept = indices.filter((_, at) => countOf(at) > 0);
+  const values = [count, 0, sumNs, minNs, maxNs - minNs, kept.length];
+  let next = bucketIndexMin;
+  for (const index of kept) {
+    values.push(index - next, countOf(indices.indexOf(index)));
+    next = index + 1;
+  }
+  return values;
+}
+
+/** Among so many customers that a single register's rank says nothing about their number. */
+function hostileRank(): Hostile {
+  const spans = Array.from({ length: 4_000 }, (_, at) => ({
+    customer: 1_000_003 * ((at % 2_000) + 1),
+  }));
+  const batch = batchOf({ window: 0, spans, seq: 2 });
+  const [cell] = [...(batch.cube?.cells.values() ?? [])];
+  if (cell === undefined) throw new Error("the batch has no cell");
+  const registers = cell.customers.registers;
+  if (registers === undefined) throw new Error("the customers are too few");
+  registers[registers.findIndex((rank) => rank > 0)] = hllRankMax + 1;
+  return { name: "hll: a register of rank 52 among many", bytes: encodeSketchBatch(batch) };
 }
 
 function hostileHlls(): Hostile[] {
@@ -196,7 +228,10 @@ function hostileHlls(): Hostile[] {
     ["an entry past the last", head(1, 1, 2 ** 25)],
     ["an entry of rank 60", head(1, 1, 0, 60)],
     ["few registers", head(2, 1, 0, 1)],
-    ["a register of rank 52", head(2, 500, 1, 52, ...Array.from({ length: 998 }, () => 1))],
+    [
+      "few customers and a register of rank 52",
+      head(2, 500, 1, 52, ...Array.from({ length: 998 }, () => 1)),
+    ],
     ["all ranks 63", packed(63)],
     ["all ranks 51, for twenty spans", packed(51)],
     ["all ranks 8, for twenty spans", packed(8)],
