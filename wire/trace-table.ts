@@ -134,17 +134,6 @@ export function durationNs(table: TraceTable, span: number): number {
   return ns > 0 ? ns : 0;
 }
 
-/** Nanoseconds since the epoch, less a time in two such words; exact below 2^53. */
-export function endNsSince(table: TraceTable, span: number, high: number, low: number): number {
-  const end = table.spans[span + endAt] as number;
-  return (timeWord(table, end, 4) - high) * 2 ** 32 + (timeWord(table, end, 0) - low);
-}
-
-export function hasStart(table: TraceTable, span: number): boolean {
-  const start = table.spans[span + startAt] as number;
-  return timeWord(table, start, 0) !== 0 || timeWord(table, start, 4) !== 0;
-}
-
 export function startMs(table: TraceTable, span: number): number {
   return epochMs(table, table.spans[span + startAt] as number);
 }

@@ -5,3 +5,8 @@ export function idHash(seed: number, high: number, low: number): number {
   hash = Math.imul(hash ^ (hash >>> 13) ^ seed, 0xc2b2ae35);
   return hash ^ (hash >>> 16);
 }
+
+/** Where one of the blocks of a trace begins; blocks have 32 words. */
+export function blockOf(seed: number, trace: number, turn: number): number {
+  return idHash(seed, turn, trace) << 5;
+}

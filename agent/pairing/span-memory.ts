@@ -3,8 +3,7 @@
  * each other whatever the order they arrive in. One row of typed arrays a span, about 80 bytes with
  * its table slots; rows grow on demand up to `spansMax`.
  *
- *   byId      open addressing [slots, 2]: row, and the low word of its span id, which spares a
- *             visit to another row's memory for nearly every slot that is taken
+ *   byId      from span id and trace to row
  *   parentRow, firstChild, nextSibling   the tree of the rows, as far as it is known
  *   waiting   rows whose parent is not there
  *   links     (row, linked id, linked trace), in the order of rows
@@ -14,17 +13,14 @@
  * parent, did the same for twice the memory and three look-ups in it for every span.
  *
  * A span id that is already there is a repetition, as an exporter's retry makes: it is not kept
- * again, so no child or edge is counted twice. Probes are bounded and the place of an id depends
- * on a secret seed, so chosen ids cannot make a table slow; what finds no room is refused.
+ * again, so no child or edge is counted twice. What finds no room is refused.
  */
 import { grown } from "./grown.ts";
-import { idHash } from "./id-hash.ts";
+import { IdTable } from "./id-table.ts";
 import type { Remembered, RememberedSpan } from "./remembered-span.ts";
 
 const rowsInitial = 1_024;
-const probesMax = 256;
 const none = -1;
-const slotWords = 2;
 
 export class SpanMemory {
   readonly spansMax: number;
@@ -51,8 +47,7 @@ export class SpanMemory {
   linkHigh = new Uint32Array(rowsInitial);
   linkLow = new Uint32Array(rowsInitial);
   linkTrace = new Uint32Array(rowsInitial);
-  readonly #seed: number;
-  #byId = new Int32Array(rowsInitial * 2 * slotWords).fill(none);
+  readonly #byId: IdTable;
   #waiting = new Int32Array(rowsInitial);
   #waitingCount = 0;
   /** Rows from here on have not been looked at by `linkNew`. */
@@ -66,19 +61,18 @@ export class SpanMemory {
   constructor(options: { spansMax: number; seed: number }) {
     this.spansMax = options.spansMax;
     this.linksMax = options.spansMax;
-    this.#seed = options.seed;
+    this.#byId = new IdTable(options.seed, rowsInitial);
   }
 
   /** Copies the span in; its row is `size - 1` when kept. */
   remember(span: RememberedSpan): Remembered {
     if (this.size === this.spansMax) return "full";
     if (this.size === this.idHigh.length) this.#grow();
-    const slot = this.#slotOf(span.idHigh, span.idLow, span.trace);
+    const slot = this.#byId.slotOf(this, span.idHigh, span.idLow, span.trace);
     if (slot === none) return "full";
-    if (this.#byId[slot] !== none) return "repeated";
+    if (this.#byId.rowAt(slot) !== none) return "repeated";
     const row = this.size;
-    this.#byId[slot] = row;
-    this.#byId[slot + 1] = span.idLow;
+    this.#byId.put(slot, row, span.idLow);
     this.idHigh[row] = span.idHigh;
     this.idLow[row] = span.idLow;
     this.parentHigh[row] = span.parentHigh;
@@ -113,8 +107,8 @@ export class SpanMemory {
 
   /** The row of this span, or -1. */
   find(idHigh: number, idLow: number, trace: number): number {
-    const slot = this.#slotOf(idHigh, idLow, trace);
-    return slot === none ? none : (this.#byId[slot] as number);
+    const slot = this.#byId.slotOf(this, idHigh, idLow, trace);
+    return slot === none ? none : this.#byId.rowAt(slot);
   }
 
   hasParent(row: number): boolean {
@@ -201,16 +195,14 @@ export class SpanMemory {
     return moved;
   }
 
-  /** Makes the table anew. No id comes twice, so none is compared. */
+  /** Makes the table anew, with room for as many rows as there is room for. */
   #enterAll(): void {
-    const table = this.#byId.fill(none);
-    const mask = table.length - 1;
+    this.#byId.clear(this.idHigh.length);
     for (let row = 0; row < this.size; row++) {
       const idLow = this.idLow[row] as number;
-      let at = (idHash(this.#seed, this.idHigh[row] as number, idLow) * slotWords) & mask;
-      while (table[at] !== none) at = (at + slotWords) & mask;
-      table[at] = row;
-      table[at + 1] = idLow;
+      const idHigh = this.idHigh[row] as number;
+      const slot = this.#byId.freeSlotOf(idHigh, idLow, this.trace[row] as number);
+      this.#byId.put(slot, row, idLow);
     }
   }
 
@@ -243,23 +235,6 @@ export class SpanMemory {
     this.firstChild[parent] = row;
   }
 
-  /** Where this id is or would go in `byId`; -1 when the probes are used up. */
-  #slotOf(idHigh: number, idLow: number, trace: number): number {
-    const table = this.#byId;
-    const mask = table.length - 1;
-    const low = idLow | 0;
-    let slot = (idHash(this.#seed, idHigh, idLow) * slotWords) & mask;
-    for (let probe = 0; probe < probesMax; probe++) {
-      const row = table[slot] as number;
-      if (row === none) return slot;
-      if (table[slot + 1] === low && this.idHigh[row] === idHigh && this.trace[row] === trace) {
-        return slot;
-      }
-      slot = (slot + slotWords) & mask;
-    }
-    return none;
-  }
-
   #columns(): (Uint32Array | Uint16Array | Int32Array | Float64Array)[] {
     return [
       ...[this.idHigh, this.idLow, this.parentHigh, this.parentLow, this.trace, this.process],
@@ -287,7 +262,6 @@ export class SpanMemory {
     this.nextSibling = grown(this.nextSibling, new Int32Array(rows));
     this.nextInSegment = grown(this.nextInSegment, new Int32Array(rows));
     this.#waiting = grown(this.#waiting, new Int32Array(rows));
-    this.#byId = new Int32Array(rows * 2 * slotWords);
     this.#enterAll();
   }
 

@@ -16,6 +16,7 @@ import {
   spanWords,
   type TraceTable,
 } from "../../wire/trace-table.ts";
+import { CustomerCache } from "./customer-cache.ts";
 
 export interface CustomerHasher {
   /** Writes [low, high] of the customer's hash; false when the span names no customer. */
@@ -32,6 +33,7 @@ export function createCustomerHasher(
   names: readonly string[],
   key: SipKey,
 ): CustomerHasher {
+  const cache = new CustomerCache(key);
   const ladder = names.map((name) => slotOf(slots, name));
   const ranks = new Uint8Array(slots.count).fill(noRank);
   for (const [rank, slot] of ladder.entries()) ranks[slot] = rank;
@@ -44,7 +46,7 @@ export function createCustomerHasher(
       if (
         best >= 0 &&
         ranks[table.attributes.words[best] as number] === 0 &&
-        hashValue(key, table, table.attributes, best, out)
+        hashValue(cache, table, table.attributes, best, out)
       ) {
         return true;
       }
@@ -55,9 +57,9 @@ export function createCustomerHasher(
       if (best < 0 && bestRow(rows, resourceFrom, resourceTo, ranks) < 0) return false;
       for (const slot of ladder) {
         const own = findSlot(table.attributes, from, to, slot);
-        if (hashValue(key, table, table.attributes, own, out)) return true;
+        if (hashValue(cache, table, table.attributes, own, out)) return true;
         const shared = findSlot(rows, resourceFrom, resourceTo, slot);
-        if (hashValue(key, table, rows, shared, out)) return true;
+        if (hashValue(cache, table, rows, shared, out)) return true;
       }
       return false;
     },
@@ -80,7 +82,7 @@ function bestRow(rows: AttributeRows, from: number, to: number, ranks: Uint8Arra
 
 /** A text is hashed where it lies; a number as its decimal text, so `42` and `"42"` are one. */
 function hashValue(
-  key: SipKey,
+  cache: CustomerCache,
   table: TraceTable,
   rows: AttributeRows,
   at: number,
@@ -97,12 +99,12 @@ function hashValue(
     bytes[start] === stringTag &&
     bytes[start + 1] === size
   ) {
-    sipHash24(key, bytes, start + 2, end, out);
+    cache.hash(table, start + 2, end, out);
     return true;
   }
   const text = textOf(bytes, start, end);
   if (text === "") return false;
   const encoded = utf8.encode(text);
-  sipHash24(key, encoded, 0, encoded.length, out);
+  sipHash24(cache.key, encoded, 0, encoded.length, out);
   return true;
 }

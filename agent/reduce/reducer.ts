@@ -12,20 +12,12 @@ import { utf8Of } from "../../wire/any-value.ts";
 import { readTraces } from "../../wire/read-traces.ts";
 import {
   createTraceTable,
-  durationNs,
   endMs,
-  endNsSince,
-  firstLink,
   flagsColumn,
-  hasStart,
-  linkWords,
-  parentIdAt,
   resourceColumn,
   resourceRange,
   resourceWords,
-  spanIdAt,
   spanWords,
-  traceIdAt,
   traceStateRange,
 } from "../../wire/trace-table.ts";
 import {
@@ -37,10 +29,22 @@ import {
   slowFlag,
 } from "../pairing/remembered-span.ts";
 import type { SpanSink } from "../pairing/span-sink.ts";
-import { traceHash } from "../pairing/trace-hash.ts";
-import { customerEntry, failedEntry, slowEntry, spanEntry } from "../windows/cell-log.ts";
+import {
+  type CellLog,
+  customerEntry,
+  failedEntry,
+  slowEntry,
+  spanEntry,
+} from "../windows/cell-log.ts";
 import { addDemand, admitKey, cellNumberOf, type Segment } from "../windows/segment.ts";
-import { refusalOf, type Windows, windowStartOf } from "../windows/windows.ts";
+import {
+  newestEndMs,
+  oldestEndMs,
+  refusalOf,
+  type Windows,
+  windowLengthMs,
+  windowStartOf,
+} from "../windows/windows.ts";
 import { adjustedCount } from "./adjusted-count.ts";
 import { type CustomerHasher, createCustomerHasher } from "./customer.ts";
 import { reducerMetrics, rejectionMessage, rejectionReasons } from "./reducer-metrics.ts";
@@ -54,6 +58,8 @@ import {
   slowBucketFact,
 } from "./shape-store.ts";
 import { isRemote, ShapeTable } from "./shape-table.ts";
+import { linkSpan, readIds } from "./span-ids.ts";
+import { SpanTimes, spanTimes } from "./span-times.ts";
 
 export interface Ingested {
   readonly accepted: number;
@@ -76,9 +82,7 @@ export interface ReducerOptions {
   readonly epochMs: number;
 }
 
-/** A consumer that links to more messages is paired with the first ones. */
-const linksPerSpanMax = 128;
-const nsMax = Number.MAX_SAFE_INTEGER;
+const nsPerMs = 1_000_000;
 const consumerKind = 5;
 
 export class Reducer {
@@ -87,14 +91,17 @@ export class Reducer {
   readonly #customers: CustomerHasher;
   readonly #tableKey: SipKey;
   readonly #metrics;
-  readonly #epochHigh: number;
-  readonly #epochLow: number;
+  readonly #times: SpanTimes;
+  readonly #cellLog: CellLog;
   readonly #customer = new Uint32Array(2);
   readonly #resource = new Uint32Array(2);
   readonly #row: RememberedSpan;
   readonly #table = createTraceTable();
   #resourceIndex = -1;
   #segment: Segment | undefined;
+  /** Ends in nanoseconds since the epoch, of which it is known that `#segment` takes them. */
+  #segmentFromNs = 0;
+  #segmentToNs = Number.NEGATIVE_INFINITY;
   #nowMs = 0;
   #refused = { past: 0, future: 0, crowded: 0 };
   /** Spans refused since the last `takeRejected`. */
@@ -108,9 +115,8 @@ export class Reducer {
     const key = createSipKey(options.hashKey);
     this.#customers = createCustomerHasher(this.#shapes.slots, options.customerAttributes, key);
     this.#metrics = reducerMetrics(options.meter);
-    const epochNs = BigInt(options.epochMs) * 1_000_000n;
-    this.#epochHigh = Number(epochNs >> 32n);
-    this.#epochLow = Number(epochNs & 0xffffffffn);
+    this.#times = new SpanTimes(options.epochMs);
+    this.#cellLog = options.windows.cellLog;
     this.#row = emptyRow();
   }
 
@@ -125,10 +131,12 @@ export class Reducer {
     }
     this.#nowMs = nowMs;
     this.#resourceIndex = -1;
-    this.#segment = undefined;
+    this.#segmentToNs = Number.NEGATIVE_INFINITY;
     this.#refused = { past: 0, future: 0, crowded: 0 };
-    const end = table.spanCount * spanWords;
-    for (let span = 0; span < end; span += spanWords) this.#add(span);
+    this.#times.read(table);
+    for (let index = 0; index < table.spanCount; index++) {
+      this.#add(index * spanWords, index * spanTimes);
+    }
     this.#options.memory.linkNew();
     this.#segment = undefined;
     const refused = { ...this.#refused, invalid: table.rejected };
@@ -148,38 +156,52 @@ export class Reducer {
     return rejected;
   }
 
-  #add(span: number): void {
-    const table = this.#table;
-    const end = endMs(table, span);
-    const refusal = refusalOf(end, this.#nowMs);
-    if (refusal !== undefined) {
-      this.#refused[refusal]++;
-      return;
-    }
-    const segment = this.#segmentOf(windowStartOf(end));
-    if (segment === undefined) {
-      this.#refused.crowded++;
-      return;
-    }
-    const place = this.#placeOf(span);
+  #add(span: number, at: number): void {
+    const end = this.#times.times[at] as number;
+    const ns = this.#times.times[at + 1] as number;
+    const isInSegment = end >= this.#segmentFromNs && end < this.#segmentToNs;
+    if (!isInSegment && !this.#enterSegment(endMs(this.#table, span))) return;
+    const segment = this.#segment as Segment;
     const { facts } = this.#shapes;
-    const at = place * factWords;
-    if (facts[at + segmentFact] !== segment.id) this.#file(place, segment);
-    const ns = hasStart(table, span) ? Math.min(durationNs(table, span), nsMax) : 0;
-    const slow = bucketIndex(ns) > (facts[at + slowBucketFact] as number);
-    const flags = (facts[at + flagsFact] as number) | (slow ? slowFlag : 0);
-    this.#count(segment, flags, facts[at + foldedFact] as number);
-    this.#note(span, { cell: facts[at + cellFact] as number, flags, ns });
-    this.#remember(span, { key: facts[at + keyFact] as number, segment: segment.id, flags, ns });
+    const place = this.#placeOf(span) * factWords;
+    if (facts[place + segmentFact] !== segment.id) this.#file(place / factWords, segment);
+    const slow = bucketIndex(ns) > (facts[place + slowBucketFact] as number);
+    const flags = (facts[place + flagsFact] as number) | (slow ? slowFlag : 0);
+    this.#count(segment, flags, facts[place + foldedFact] as number);
+    const { entry } = this.#cellLog;
+    entry.cell = facts[place + cellFact] as number;
+    entry.ns = ns;
+    this.#note(span, flags);
+    const row = this.#row;
+    row.key = facts[place + keyFact] as number;
+    row.segment = segment.id;
+    row.startNs = end - ns;
+    row.durationNs = ns;
+    this.#remember(span, flags);
   }
 
-  #segmentOf(windowStartMs: number): Segment | undefined {
-    let segment = this.#segment;
-    if (segment === undefined || segment.windowStartMs !== windowStartMs) {
-      segment = this.#options.windows.segmentAt(windowStartMs);
-      this.#segment = segment;
+  /** Finds the segment of a span that is not in the last one's; false when it is refused. */
+  #enterSegment(end: number): boolean {
+    this.#segmentToNs = Number.NEGATIVE_INFINITY;
+    const nowMs = this.#nowMs;
+    const refusal = refusalOf(end, nowMs);
+    if (refusal !== undefined) {
+      this.#refused[refusal]++;
+      return false;
     }
-    return segment;
+    const startMs = windowStartOf(end);
+    this.#segment = this.#options.windows.segmentAt(startMs);
+    if (this.#segment === undefined) {
+      this.#refused.crowded++;
+      return false;
+    }
+    // Whole milliseconds, so an end is within these exactly when its millisecond is.
+    const { epochMs } = this.#options;
+    const fromMs = Math.max(startMs, oldestEndMs(nowMs));
+    const toMs = Math.min(startMs + windowLengthMs, newestEndMs(nowMs) + 1);
+    this.#segmentFromNs = (fromMs - epochMs) * nsPerMs;
+    this.#segmentToNs = (toMs - epochMs) * nsPerMs;
+    return true;
   }
 
   #placeOf(span: number): number {
@@ -228,60 +250,34 @@ export class Reducer {
     }
   }
 
-  #note(span: number, seen: { cell: number; flags: number; ns: number }): void {
-    const { cellLog } = this.#options.windows;
-    const { entry } = cellLog;
+  #note(span: number, flags: number): void {
+    const { entry } = this.#cellLog;
     const isKnown = this.#customers.hash(this.#table, span, this.#customer);
-    entry.cell = seen.cell;
     entry.flags =
       spanEntry |
-      ((seen.flags & failedFlag) !== 0 ? failedEntry : 0) |
-      ((seen.flags & slowFlag) !== 0 ? slowEntry : 0) |
+      ((flags & failedFlag) !== 0 ? failedEntry : 0) |
+      ((flags & slowFlag) !== 0 ? slowEntry : 0) |
       (isKnown ? customerEntry : 0);
     entry.customerLow = this.#customer[0] as number;
     entry.customerHigh = this.#customer[1] as number;
-    entry.ns = seen.ns;
     entry.adjusted = this.#adjustedOf(span);
-    cellLog.push();
+    this.#cellLog.push();
   }
 
-  #remember(span: number, seen: { key: number; segment: number; flags: number; ns: number }): void {
-    const { spans, view } = this.#table;
+  #remember(span: number, flags: number): void {
+    const table = this.#table;
+    const { memory } = this.#options;
     const row = this.#row;
-    const spanId = spans[span + spanIdAt] as number;
-    const parentId = spans[span + parentIdAt] as number;
-    const traceId = spans[span + traceIdAt] as number;
-    row.idHigh = view.getUint32(spanId);
-    row.idLow = view.getUint32(spanId + 4);
-    row.parentHigh = parentId === 0 ? 0 : view.getUint32(parentId);
-    row.parentLow = parentId === 0 ? 0 : view.getUint32(parentId + 4);
-    row.trace = traceHash(view.getUint32(traceId + 8), view.getUint32(traceId + 12));
+    readIds(table, span, row);
     row.process = this.#resource[0] as number;
-    row.startNs = endNsSince(this.#table, span, this.#epochHigh, this.#epochLow) - seen.ns;
-    row.durationNs = seen.ns;
-    row.key = seen.key;
-    row.segment = seen.segment;
-    row.flags = seen.flags | (isRemote(spans[span + flagsColumn] as number) ? remoteFlag : 0);
-    const outcome = this.#options.memory.remember(row);
+    const isFar = isRemote(table.spans[span + flagsColumn] as number);
+    row.flags = flags | (isFar ? remoteFlag : 0);
+    const outcome = memory.remember(row);
     if (outcome === "repeated") this.#metrics.repeated.add();
     else if (outcome === "full") this.#metrics.unremembered.add();
-    else if ((seen.flags & kindMask) === consumerKind) this.#link(span);
-  }
-
-  #link(span: number): void {
-    const { spans, links, view } = this.#table;
-    const first = spans[span + firstLink] as number;
-    const linkCount = (spans[span + spanWords + firstLink] as number) - first;
-    const count = Math.min(linkCount, linksPerSpanMax);
-    let kept = 0;
-    for (let at = first * linkWords; kept < count; kept++, at += linkWords) {
-      const traceId = links[at] as number;
-      const spanId = links[at + 1] as number;
-      const trace = traceHash(view.getUint32(traceId + 8), view.getUint32(traceId + 12));
-      const idHigh = view.getUint32(spanId);
-      if (!this.#options.memory.link(idHigh, view.getUint32(spanId + 4), trace)) break;
+    else if ((flags & kindMask) === consumerKind) {
+      this.#metrics.linksDropped.add(linkSpan(table, span, memory));
     }
-    if (kept < linkCount) this.#metrics.linksDropped.add(linkCount - kept);
   }
 
   #adjustedOf(span: number): number {

@@ -27,10 +27,19 @@ export const lateSegmentsMax = 64;
 
 export type Refusal = "past" | "future" | "crowded";
 
+/** The end of the oldest spans that are taken, milliseconds. */
+export function oldestEndMs(nowMs: number): number {
+  return nowMs - pastMsMax;
+}
+
+export function newestEndMs(nowMs: number): number {
+  return nowMs + futureMsMax;
+}
+
 /** Why the time of a span that ended at `endMs` is not taken; undefined when it is. */
 export function refusalOf(endMs: number, nowMs: number): "past" | "future" | undefined {
-  if (endMs < nowMs - pastMsMax) return "past";
-  return endMs > nowMs + futureMsMax ? "future" : undefined;
+  if (endMs < oldestEndMs(nowMs)) return "past";
+  return endMs > newestEndMs(nowMs) ? "future" : undefined;
 }
 
 export function windowStartOf(endMs: number): number {
