@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** What starts systems of many processes needs the machine for itself, after everything else. */
-const system = ["test/demo/**/*.test.ts", "test/ui/**/*.test.ts"];
+const system = ["test/demo/**/*.test.ts", "test/hostile/**/*.test.ts", "test/ui/**/*.test.ts"];
 
 export default defineConfig({
   test: {

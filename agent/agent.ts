@@ -12,6 +12,7 @@ import type { AgentConfig } from "./config.ts";
 import { createExporter, type Exporter } from "./export/exporter.ts";
 import { hashKeyIdOf, hashKeySize, readHashKey } from "./hash-key.ts";
 import { Pipeline } from "./pipeline.ts";
+import { createBufferPool } from "./receivers/body.ts";
 import { createByteBudget } from "./receivers/byte-budget.ts";
 import { createGrpcReceiver } from "./receivers/grpc.ts";
 import { createHttpReceiver } from "./receivers/http.ts";
@@ -149,7 +150,7 @@ class RunningAgent implements Agent {
     meter.gauge("brunt_agent_bytes_in_flight", "Bytes of requests held.", () => budget.used);
     const ingest = (bytes: Uint8Array): Result<Ingested> => this.ingest(bytes);
     const { connectionsMax } = config;
-    const shared = { budget, meter, clock, connectionsMax, ingest };
+    const shared = { budget, pool: createBufferPool(), meter, clock, connectionsMax, ingest };
     return {
       grpc: createGrpcReceiver({ ...shared, bytesMax: config.grpcBytesMax }),
       http: createHttpReceiver({

@@ -1,19 +1,41 @@
-import { agentCommand } from "./commands/agent.ts";
-import { collectorCommand } from "./commands/collector.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { replayCommand } from "./commands/replay.ts";
-import { startCommand } from "./commands/start.ts";
-import { watchCommand } from "./commands/watch.ts";
-import { whyCommand } from "./commands/why.ts";
-import type { Command } from "./line/command.ts";
+/** The commands there are. Each loads its own code, so that a lean one does not load the others'. */
+import type { CommandEntry } from "./line/command.ts";
 
 /** In the order of the overview. */
-export const commands: readonly Command[] = [
-  demoCommand,
-  startCommand,
-  agentCommand,
-  collectorCommand,
-  watchCommand,
-  whyCommand,
-  replayCommand,
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "demo",
+    summary: "start a shop of real services, break it, and watch",
+    load: async () => (await import("./commands/demo.ts")).demoCommand,
+  },
+  {
+    name: "start",
+    summary: "run agent and collector in one process",
+    load: async () => (await import("./commands/start.ts")).startCommand,
+  },
+  {
+    name: "agent",
+    summary: "receive OTLP here, send sketches to a collector elsewhere",
+    load: async () => (await import("./commands/agent.ts")).agentCommand,
+  },
+  {
+    name: "collector",
+    summary: "merge the sketches of agents, find incidents, serve API and user interface",
+    load: async () => (await import("./commands/collector.ts")).collectorCommand,
+  },
+  {
+    name: "watch",
+    summary: "follow incidents as they open, change and resolve",
+    load: async () => (await import("./commands/watch.ts")).watchCommand,
+  },
+  {
+    name: "why",
+    summary: "the root-cause graph of an incident or a service, with its evidence",
+    load: async () => (await import("./commands/why.ts")).whyCommand,
+  },
+  {
+    name: "replay",
+    summary: "run recorded OTLP through detection in event time",
+    load: async () => (await import("./commands/replay.ts")).replayCommand,
+  },
 ];

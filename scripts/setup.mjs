@@ -20,6 +20,9 @@ const nodeFolders = [
   "cli",
   "demo",
   "bench",
+  "test/fuzz",
+  "test/hostile",
+  "test/wire",
 ];
 const installStamp = "node_modules/.brunt-installed";
 const nodeStamp = "dist/.stamp-node";

@@ -149,3 +149,9 @@ export function skipTrusted(cursor: Cursor, tag: number): void {
       skipGroup(cursor, tag, cursor.bytes.length);
   }
 }
+
+/** Reads a trusted length; gives where its value ends. */
+export function trustedEnd(cursor: Cursor): number {
+  const length = trustedVarint(cursor);
+  return cursor.pos + length;
+}

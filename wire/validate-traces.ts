@@ -1,13 +1,11 @@
 /**
- * Checks the bytes of an ExportTraceServiceRequest before anyone reads them: every length, every
- * wire type of a known field, and the limits, so that a malformed request changes nothing and the
- * reader behind it needs no checks. What single spans hold (ids, times) is the reader's to judge.
+ * Checks messages of an OTLP trace request by the table of `otlp-messages.ts`: every length, every
+ * wire type of a known field, and the limits. It knows any layout protobuf allows; the layouts that
+ * nearly all senders use are known by sight in `read-traces.ts`, which comes here with the rest.
  *
  * Limits: spans; attributes (every KeyValue, nested ones too); elements (every other repeated
- * thing: resources, scopes, events, links, array values); depth of nested values.
- *
- * Source of the layout: `otlp-messages.ts`. Recursion goes no deeper than the messages of a span
- * and `depthMax` nested values.
+ * thing: resources, scopes, events, links, array values); depth of nested values. Recursion goes no
+ * deeper than the messages of a span and `depthMax` nested values.
  */
 import { ok, type Result, refuse } from "../base/result.ts";
 import {
@@ -21,6 +19,7 @@ import {
   messageNames,
   requestMessage,
 } from "./otlp-messages.ts";
+import { longAttributeEnd, plainAttributeEnd } from "./plain-attribute.ts";
 import { type Cursor, checkedLength, checkedTag, malformed, skipChecked } from "./protobuf.ts";
 
 export interface TraceLimits {
@@ -39,60 +38,92 @@ export const defaultTraceLimits: TraceLimits = {
 };
 
 export interface TraceCounts {
+  readonly spans: number;
+  readonly attributes: number;
+  readonly elements: number;
+}
+
+/** A cursor over bytes nobody has looked at, with what was counted on the way. */
+export interface Check extends Cursor {
+  readonly limits: TraceLimits;
   spans: number;
   attributes: number;
   elements: number;
-}
-
-interface Check extends Cursor {
-  readonly limits: TraceLimits;
-  readonly counts: TraceCounts;
   depth: number;
   /** The first thing found wrong; "" while nothing is. */
   malformed: string;
   exceeded: string;
 }
 
-/** How many spans there are, or why the request must be refused as a whole. */
-export function validateTraces(
-  bytes: Uint8Array,
-  limits: TraceLimits = defaultTraceLimits,
-): Result<TraceCounts> {
-  const check: Check = {
+export function createCheck(bytes: Uint8Array, limits: TraceLimits): Check {
+  return {
     bytes,
     pos: 0,
     limits,
-    counts: { spans: 0, attributes: 0, elements: 0 },
+    spans: 0,
+    attributes: 0,
+    elements: 0,
     depth: 0,
     malformed: "",
     exceeded: "",
   };
-  if (checkMessage(check, requestMessage, bytes.length)) return ok(check.counts);
+}
+
+/** How much there is in a request, or why it must be refused as a whole. */
+export function validateTraces(
+  bytes: Uint8Array,
+  limits: TraceLimits = defaultTraceLimits,
+): Result<TraceCounts> {
+  const check = createCheck(bytes, limits);
+  if (!checkMessage(check, requestMessage, bytes.length)) return refusalOf(check);
+  const { spans, attributes, elements } = check;
+  return ok({ spans, attributes, elements });
+}
+
+/** Why a request must be refused as a whole. */
+export function refusalOf(check: Check): Result<never> {
   if (check.exceeded !== "") return refuse("OTLP_TOO_LARGE", check.exceeded);
   return refuse("OTLP_INVALID", check.malformed);
 }
 
+/** Steps over a message that ends at `end`; false when it or something in it is wrong. */
 function checkMessage(check: Check, message: number, end: number): boolean {
-  while (check.pos < end) {
-    const at = check.pos;
-    const tag = checkedTag(check, end);
-    if (tag === malformed) return isMalformed(check, at, `tag in ${messageNames[message]}`);
-    const field = tag >>> 3;
-    const entry =
-      field < fieldsPerMessage ? (entries[message * fieldsPerMessage + field] as number) : 0;
-    if (entry === 0) {
-      if (!skipChecked(check, tag, end)) return isMalformed(check, at, fieldName(message, field));
-    } else if ((entry & 7) - 1 !== (tag & 7)) {
-      return isWrongType(check, at, message, tag);
-    } else if (!checkField(check, entry, tag, end)) {
-      return isMalformed(check, at, fieldName(message, field));
-    }
-  }
+  while (check.pos < end) if (!checkField(check, message, end)) return false;
   return true;
 }
 
-/** A known field behind its tag; false when it or something in it is wrong. */
-function checkField(check: Check, entry: number, tag: number, end: number): boolean {
+/** Steps over the next field of a message; false when it or something in it is wrong. */
+export function checkField(check: Check, message: number, end: number): boolean {
+  const at = check.pos;
+  const tag = checkedTag(check, end);
+  if (tag === malformed) return isMalformed(check, at, `tag in ${messageNames[message]}`);
+  const field = tag >>> 3;
+  const entry =
+    field < fieldsPerMessage ? (entries[message * fieldsPerMessage + field] as number) : 0;
+  if (entry === 0) {
+    return skipChecked(check, tag, end) || isMalformed(check, at, fieldName(message, field));
+  }
+  if ((entry & 7) - 1 !== (tag & 7)) return isWrongType(check, at, message, tag);
+  return checkValue(check, entry, tag, end) || isMalformed(check, at, fieldName(message, field));
+}
+
+/**
+ * Reads the tag and length of a field that holds a message, and counts it; gives where the message
+ * ends, `malformed` when it has no such length or is one too many.
+ */
+export function enterMessage(check: Check, message: number, end: number): number {
+  const at = check.pos;
+  const field = checkedTag(check, end) >>> 3;
+  const counts = (entries[message * fieldsPerMessage + field] as number) >>> 8;
+  if (!count(check, counts, 1)) return malformed;
+  const length = checkedLength(check, end);
+  if (length !== malformed) return check.pos + length;
+  isMalformed(check, at, fieldName(message, field));
+  return malformed;
+}
+
+/** The value of a known field behind its tag. */
+function checkValue(check: Check, entry: number, tag: number, end: number): boolean {
   const counts = entry >>> 8;
   const child = ((entry >>> 3) & 31) - 1;
   if (child === keyValueMessage && check.depth === 0) {
@@ -115,18 +146,14 @@ function checkField(check: Check, entry: number, tag: number, end: number): bool
   return isValid;
 }
 
-/**
- * Steps over the attributes from here on that carry this tag and have the shape nearly all have: a
- * key, then a value with one scalar in it, all shorter than 128 bytes. Knowing them by sight makes
- * the whole check twice as fast. Answers how many they were.
- */
+/** Steps over the plain attributes from here on that carry this tag; gives how many they were. */
 function stepOverPlainAttributes(check: Check, tag: number, end: number): number {
   const { bytes } = check;
   let found = 0;
   for (let pos = check.pos; pos < end; pos = check.pos + 1) {
-    const size = bytes[pos] as number;
-    const attributeEnd = pos + 1 + size;
-    if (size >= 0x80 || attributeEnd > end || !isPlain(bytes, pos + 1, attributeEnd)) return found;
+    let attributeEnd = plainAttributeEnd(bytes, pos, end);
+    if (attributeEnd === malformed) attributeEnd = longAttributeEnd(bytes, pos, end);
+    if (attributeEnd === malformed) return found;
     check.pos = attributeEnd;
     found++;
     if (attributeEnd === end || bytes[attributeEnd] !== tag) return found;
@@ -134,50 +161,25 @@ function stepOverPlainAttributes(check: Check, tag: number, end: number): number
   return found;
 }
 
-function isPlain(bytes: Uint8Array, pos: number, end: number): boolean {
-  if (end - pos < 6 || bytes[pos] !== 0x0a) return false;
-  const valueTagAt = pos + 2 + (bytes[pos + 1] as number);
-  if ((bytes[pos + 1] as number) >= 0x80 || valueTagAt + 4 > end) return false;
-  const size = bytes[valueTagAt + 1] as number;
-  if (bytes[valueTagAt] !== 0x12 || size >= 0x80 || valueTagAt + 2 + size !== end) return false;
-  const scalarAt = valueTagAt + 3;
-  switch (bytes[valueTagAt + 2]) {
-    case 0x0a:
-      return bytes[scalarAt] === size - 2;
-    case 0x10:
-    case 0x18:
-      return isShortVarint(bytes, scalarAt, end);
-    default:
-      return false;
-  }
-}
-
-/** One varint of up to four bytes, and nothing behind it. */
-function isShortVarint(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start > 4) return false;
-  for (let pos = start; pos < end - 1; pos++) {
-    if ((bytes[pos] as number) < 0x80) return false;
-  }
-  return (bytes[end - 1] as number) < 0x80;
-}
-
+/** Counts more of what is limited; false when that is too many. */
 function count(check: Check, counts: number, more: number): boolean {
   const { limits } = check;
   switch (counts) {
+    case countsNothing:
+      return true;
     case countsSpan:
-      check.counts.spans += more;
-      return check.counts.spans <= limits.spansMax || isTooMany(check, limits.spansMax, "spans");
+      check.spans += more;
+      return check.spans <= limits.spansMax || isTooMany(check, limits.spansMax, "spans");
     case countsAttribute:
-      check.counts.attributes += more;
+      check.attributes += more;
       return (
-        check.counts.attributes <= limits.attributesMax ||
+        check.attributes <= limits.attributesMax ||
         isTooMany(check, limits.attributesMax, "attributes")
       );
     default:
-      check.counts.elements += more;
+      check.elements += more;
       return (
-        check.counts.elements <= limits.elementsMax ||
-        isTooMany(check, limits.elementsMax, "elements")
+        check.elements <= limits.elementsMax || isTooMany(check, limits.elementsMax, "elements")
       );
   }
 }

@@ -24,16 +24,20 @@ import {
   kindMask,
   pairedFlag,
   remoteFlag,
-  type SpanMemory,
   slowFlag,
-} from "./span-memory.ts";
+} from "./remembered-span.ts";
+import type { SpanMemory } from "./span-memory.ts";
 import { unionLength } from "./union-length.ts";
 
+/** What went wrong in a span itself and in no local child of it. */
+export interface Origin {
+  failed: boolean;
+  slow: boolean;
+}
+
 export interface PairingSink {
-  /** Called once for every span of the segment. */
-  span(row: number, selfNs: number): void;
-  originError(row: number): void;
-  originSlow(row: number): void;
+  /** Called once for every span of the segment; `origin` is overwritten for the next. */
+  span(row: number, selfNs: number, origin: Origin): void;
   edge(caller: number, callee: number): void;
   /** `idHigh` and `idLow` are of the client's span, which both sides know. */
   halfEdge(half: HalfEdgeCandidate): void;
@@ -62,6 +66,7 @@ interface Children {
   count: number;
   failed: boolean;
   slow: boolean;
+  readonly origin: Origin;
 }
 
 /** Reports every span of the segment to the sink. */
@@ -72,7 +77,9 @@ export function pairSegment(memory: SpanMemory, segment: number, sink: PairingSi
     count: 0,
     failed: false,
     slow: false,
+    origin: { failed: false, slow: false },
   };
+  memory.linkWaiting();
   let row = memory.firstInSegment(segment);
   for (; row !== none; row = memory.nextInSegment[row] as number) {
     pairChildren(memory, row, children, sink);
@@ -98,16 +105,17 @@ function pairChildren(
   children.count = 0;
   children.failed = false;
   children.slow = false;
-  let child = memory.firstChild(row);
+  let child = memory.firstChild[row] as number;
   for (; child !== none; child = memory.nextSibling[child] as number) {
-    if (child === row) continue;
     if (isLocal(memory, row, child)) addChild(memory, child, children, { start, end });
     else countEdge(memory, row, child, sink);
   }
   const flags = memory.flags[row] as number;
-  sink.span(row, end - start - unionLength(children.starts, children.ends, children.count));
-  if ((flags & failedFlag) !== 0 && !children.failed) sink.originError(row);
-  if ((flags & slowFlag) !== 0 && !children.slow) sink.originSlow(row);
+  const { origin } = children;
+  origin.failed = (flags & failedFlag) !== 0 && !children.failed;
+  origin.slow = (flags & slowFlag) !== 0 && !children.slow;
+  const childrenNs = unionLength(children.starts, children.ends, children.count);
+  sink.span(row, end - start - childrenNs, origin);
 }
 
 function addChild(
@@ -139,8 +147,7 @@ function doubled(from: Float64Array): Float64Array {
 }
 
 function pairWithCaller(memory: SpanMemory, row: number, sink: PairingSink): void {
-  if (!hasParent(memory, row)) return;
-  const caller = callerOf(memory, row);
+  const caller = memory.parentRow[row] as number;
   if (caller !== none && caller !== row && !isLocal(memory, caller, row)) {
     countEdge(memory, caller, row, sink);
   }
@@ -192,7 +199,7 @@ function reportCallee(
   sink: PairingSink,
 ): void {
   if (((memory.flags[row] as number) & edgeFlag) !== 0) return;
-  const orphan = hasParent(memory, row) && callerOf(memory, row) === none;
+  const orphan = memory.hasParent(row) && memory.parentRow[row] === none;
   if (orphan || waiting.has(row)) sink.unpaired(row);
   if (!orphan) return;
   const idHigh = memory.parentHigh[row] as number;
@@ -212,16 +219,4 @@ function isLocal(memory: SpanMemory, parent: number, child: number): boolean {
 
 function kindOf(memory: SpanMemory, row: number): number {
   return (memory.flags[row] as number) & kindMask;
-}
-
-function hasParent(memory: SpanMemory, row: number): boolean {
-  return memory.parentHigh[row] !== 0 || memory.parentLow[row] !== 0;
-}
-
-function callerOf(memory: SpanMemory, row: number): number {
-  return memory.find(
-    memory.parentHigh[row] as number,
-    memory.parentLow[row] as number,
-    memory.trace[row] as number,
-  );
 }

@@ -1,52 +1,25 @@
 /**
- * The spans of the open windows, and of windows sealed a moment ago, by their ids, so that parent
- * and child find each other whatever the order they arrive in. One row of typed arrays a span,
- * about 70 bytes with its table slots; rows grow on demand up to `spansMax`.
+ * The spans of the open windows, and of windows sealed a moment ago, so that parent and child find
+ * each other whatever the order they arrive in. One row of typed arrays a span, about 80 bytes with
+ * its table slots; rows grow on demand up to `spansMax`.
  *
- *   byId      open addressing, span id and trace -> row
- *   byParent  open addressing, parent id and trace -> first of the rows with that parent, which
- *             `nextSibling` chains
+ *   byId      from span id and trace to row
+ *   parentRow, firstChild, nextSibling   the tree of the rows, as far as it is known
+ *   waiting   rows whose parent is not there
  *   links     (row, linked id, linked trace), in the order of rows
  *
+ * `linkNew` looks parents up for the rows of a request while their slots are still in the cache;
+ * who found none is asked again by `linkWaiting` before a window is sealed. A second table, by
+ * parent, did the same for twice the memory and three look-ups in it for every span.
+ *
  * A span id that is already there is a repetition, as an exporter's retry makes: it is not kept
- * again, so no child or edge is counted twice. Probes are bounded and the place of an id depends
- * on a secret seed, so chosen ids cannot make a table slow; what finds no room is refused.
+ * again, so no child or edge is counted twice. What finds no room is refused.
  */
-export interface RememberedSpan {
-  idHigh: number;
-  idLow: number;
-  parentHigh: number;
-  parentLow: number;
-  /** `traceHash` of the trace id. */
-  trace: number;
-  /** Which process it ran in: equal for spans of equal resources. */
-  process: number;
-  /** Nanoseconds since the memory's epoch. */
-  startNs: number;
-  durationNs: number;
-  /** The key's id within its segment. */
-  key: number;
-  segment: number;
-  flags: number;
-}
-
-/** Bits of `flags`; the low three are the index of the kind in `spanKinds`. */
-export const kindMask = 7;
-export const failedFlag = 8;
-export const slowFlag = 16;
-/** The parent is known to be in another process. */
-export const remoteFlag = 32;
-/** A call to a database, which reports no span of its own. */
-export const databaseFlag = 64;
-/** Its edge from a caller has been counted. */
-export const edgeFlag = 128;
-/** As a caller it has found a callee. */
-export const pairedFlag = 256;
-
-export type Remembered = "kept" | "repeated" | "full";
+import { grown } from "./grown.ts";
+import { IdTable } from "./id-table.ts";
+import type { Remembered, RememberedSpan } from "./remembered-span.ts";
 
 const rowsInitial = 1_024;
-const probesMax = 256;
 const none = -1;
 
 export class SpanMemory {
@@ -65,29 +38,41 @@ export class SpanMemory {
   key = new Uint32Array(rowsInitial);
   segment = new Uint32Array(rowsInitial);
   flags = new Uint16Array(rowsInitial);
+  /** -1 for no parent, or one that is not there. */
+  parentRow = new Int32Array(rowsInitial);
+  firstChild = new Int32Array(rowsInitial);
   nextSibling = new Int32Array(rowsInitial);
   nextInSegment = new Int32Array(rowsInitial);
   linkRow = new Uint32Array(rowsInitial);
   linkHigh = new Uint32Array(rowsInitial);
   linkLow = new Uint32Array(rowsInitial);
   linkTrace = new Uint32Array(rowsInitial);
-  readonly #seed: number;
-  #byId = new Int32Array(rowsInitial * 2).fill(none);
-  #byParent = new Int32Array(rowsInitial * 2).fill(none);
-  #firstInSegment = new Map<number, number>();
+  readonly #byId: IdTable;
+  #waiting = new Int32Array(rowsInitial);
+  #waitingCount = 0;
+  /** Rows from here on have not been looked at by `linkNew`. */
+  #linkedTo = 0;
+  /** How many rows there were when the waiting ones were last asked. */
+  #askedAt = 0;
+  readonly #firstInSegment = new Map<number, { row: number }>();
+  #head = { row: none };
+  #headSegment = none;
 
   constructor(options: { spansMax: number; seed: number }) {
     this.spansMax = options.spansMax;
     this.linksMax = options.spansMax;
-    this.#seed = options.seed;
+    this.#byId = new IdTable(options.seed, rowsInitial);
   }
 
   /** Copies the span in; its row is `size - 1` when kept. */
   remember(span: RememberedSpan): Remembered {
     if (this.size === this.spansMax) return "full";
     if (this.size === this.idHigh.length) this.#grow();
-    if (this.find(span.idHigh, span.idLow, span.trace) !== none) return "repeated";
+    const slot = this.#byId.slotOf(this, span.idHigh, span.idLow, span.trace);
+    if (slot === none) return "full";
+    if (this.#byId.rowAt(slot) !== none) return "repeated";
     const row = this.size;
+    this.#byId.put(slot, row, span.idLow);
     this.idHigh[row] = span.idHigh;
     this.idLow[row] = span.idLow;
     this.parentHigh[row] = span.parentHigh;
@@ -99,7 +84,12 @@ export class SpanMemory {
     this.key[row] = span.key;
     this.segment[row] = span.segment;
     this.flags[row] = span.flags;
-    return this.#enter(row) ? "kept" : "full";
+    this.parentRow[row] = none;
+    this.firstChild[row] = none;
+    this.nextSibling[row] = none;
+    this.#addToSegment(row);
+    this.size++;
+    return "kept";
   }
 
   /** Gives the newest row a link; false when there is no room. */
@@ -117,129 +107,144 @@ export class SpanMemory {
 
   /** The row of this span, or -1. */
   find(idHigh: number, idLow: number, trace: number): number {
-    const slot = this.#slotOfId(idHigh, idLow, trace);
-    return slot === none ? none : (this.#byId[slot] as number);
+    const slot = this.#byId.slotOf(this, idHigh, idLow, trace);
+    return slot === none ? none : this.#byId.rowAt(slot);
   }
 
-  /** The first row whose parent is this row; `nextSibling` leads on, -1 ends. */
-  firstChild(row: number): number {
-    const idHigh = this.idHigh[row] as number;
-    const idLow = this.idLow[row] as number;
-    const slot = this.#slotOfParent(idHigh, idLow, this.trace[row] as number);
-    return slot === none ? none : (this.#byParent[slot] as number);
+  hasParent(row: number): boolean {
+    return this.parentHigh[row] !== 0 || this.parentLow[row] !== 0;
   }
 
   /** The first row of a segment; `nextInSegment` leads on, -1 ends. */
   firstInSegment(segment: number): number {
-    return this.#firstInSegment.get(segment) ?? none;
+    return this.#firstInSegment.get(segment)?.row ?? none;
+  }
+
+  /** Finds the parents of the rows remembered since the last call. */
+  linkNew(): void {
+    for (let row = this.#linkedTo; row < this.size; row++) {
+      if (this.hasParent(row) && !this.#linkToParent(row)) {
+        this.#waiting[this.#waitingCount++] = row;
+      }
+    }
+    this.#linkedTo = this.size;
+  }
+
+  /** Asks once more for the parents that had not arrived, if anything has arrived since. */
+  linkWaiting(): void {
+    this.linkNew();
+    if (this.#askedAt === this.size) return;
+    this.#askedAt = this.size;
+    let kept = 0;
+    for (let at = 0; at < this.#waitingCount; at++) {
+      const row = this.#waiting[at] as number;
+      if (!this.#linkToParent(row)) this.#waiting[kept++] = row;
+    }
+    this.#waitingCount = kept;
   }
 
   /** Forgets the spans of these segments and closes the gaps they leave. */
   release(segments: ReadonlySet<number>): void {
-    this.#byId.fill(none);
-    this.#byParent.fill(none);
+    this.linkNew();
+    const moved = this.#closeGaps(segments);
     this.#firstInSegment.clear();
-    const rows = this.size;
-    const links = this.linkCount;
-    this.size = 0;
-    this.linkCount = 0;
-    let link = 0;
-    for (let row = 0; row < rows; row++) {
-      while (link < links && (this.linkRow[link] as number) < row) link++;
-      if (segments.has(this.segment[row] as number)) continue;
-      if (!this.#move(row)) continue;
-      for (; link < links && this.linkRow[link] === row; link++) {
-        this.link(
-          this.linkHigh[link] as number,
-          this.linkLow[link] as number,
-          this.linkTrace[link] as number,
-        );
+    this.#headSegment = none;
+    this.firstChild.fill(none, 0, this.size);
+    this.#waitingCount = 0;
+    for (let row = 0; row < this.size; row++) {
+      this.#addToSegment(row);
+      const parent = this.parentRow[row] as number;
+      const to = parent === none ? none : (moved[parent] as number);
+      if (to !== none) this.#adopt(row, to);
+      else this.parentRow[row] = none;
+      if (to === none && this.hasParent(row)) this.#waiting[this.#waitingCount++] = row;
+    }
+    this.#linkedTo = this.size;
+    this.#askedAt = 0;
+    this.#enterAll();
+  }
+
+  /** Moves rows and links to the front; gives where each row went, -1 for those forgotten. */
+  #closeGaps(segments: ReadonlySet<number>): Int32Array {
+    const moved = new Int32Array(this.size).fill(none);
+    const columns = this.#columns();
+    let to = 0;
+    for (let from = 0; from < this.size; ) {
+      let end = from;
+      for (; end < this.size && !segments.has(this.segment[end] as number); end++) {
+        moved[end] = to + end - from;
       }
+      // Rows come in the order of time, so what stays is a few runs, moved whole.
+      for (const column of columns) column.copyWithin(to, from, end);
+      to += end - from;
+      from = end;
+      while (from < this.size && segments.has(this.segment[from] as number)) from++;
+    }
+    this.size = to;
+    let kept = 0;
+    for (let link = 0; link < this.linkCount; link++) {
+      const row = moved[this.linkRow[link] as number] as number;
+      if (row === none) continue;
+      this.linkRow[kept] = row;
+      this.linkHigh[kept] = this.linkHigh[link] as number;
+      this.linkLow[kept] = this.linkLow[link] as number;
+      this.linkTrace[kept] = this.linkTrace[link] as number;
+      kept++;
+    }
+    this.linkCount = kept;
+    return moved;
+  }
+
+  /** Makes the table anew, with room for as many rows as there is room for. */
+  #enterAll(): void {
+    this.#byId.clear(this.idHigh.length);
+    for (let row = 0; row < this.size; row++) {
+      const idLow = this.idLow[row] as number;
+      const idHigh = this.idHigh[row] as number;
+      const slot = this.#byId.freeSlotOf(idHigh, idLow, this.trace[row] as number);
+      this.#byId.put(slot, row, idLow);
     }
   }
 
-  /** Re-enters a row at the end of those already moved, which is at or before its old place. */
-  #move(from: number): boolean {
-    const to = this.size;
-    this.idHigh[to] = this.idHigh[from] as number;
-    this.idLow[to] = this.idLow[from] as number;
-    this.parentHigh[to] = this.parentHigh[from] as number;
-    this.parentLow[to] = this.parentLow[from] as number;
-    this.trace[to] = this.trace[from] as number;
-    this.process[to] = this.process[from] as number;
-    this.startNs[to] = this.startNs[from] as number;
-    this.durationNs[to] = this.durationNs[from] as number;
-    this.key[to] = this.key[from] as number;
-    this.segment[to] = this.segment[from] as number;
-    this.flags[to] = this.flags[from] as number;
-    return this.#enter(to);
+  #addToSegment(row: number): void {
+    const segment = this.segment[row] as number;
+    if (segment !== this.#headSegment) {
+      this.#headSegment = segment;
+      this.#head = this.#firstInSegment.get(segment) ?? { row: none };
+      this.#firstInSegment.set(segment, this.#head);
+    }
+    this.nextInSegment[row] = this.#head.row;
+    this.#head.row = row;
   }
 
-  /** Puts the filled row `size` into the tables. */
-  #enter(row: number): boolean {
-    const slot = this.#slotOfId(
-      this.idHigh[row] as number,
-      this.idLow[row] as number,
+  #linkToParent(row: number): boolean {
+    const parent = this.find(
+      this.parentHigh[row] as number,
+      this.parentLow[row] as number,
       this.trace[row] as number,
     );
-    if (slot === none || !this.#addToParent(row)) return false;
-    this.#byId[slot] = row;
-    const segment = this.segment[row] as number;
-    this.nextInSegment[row] = this.firstInSegment(segment);
-    this.#firstInSegment.set(segment, row);
-    this.size++;
-    return true;
+    if (parent !== none) this.#adopt(row, parent);
+    return parent !== none;
   }
 
-  #addToParent(row: number): boolean {
-    this.nextSibling[row] = none;
-    const parentHigh = this.parentHigh[row] as number;
-    const parentLow = this.parentLow[row] as number;
-    if (parentHigh === 0 && parentLow === 0) return true;
-    const slot = this.#slotOfParent(parentHigh, parentLow, this.trace[row] as number);
-    if (slot === none) return false;
-    this.nextSibling[row] = this.#byParent[slot] as number;
-    this.#byParent[slot] = row;
-    return true;
+  /** A span that names itself as its parent has one, and is nobody's child. */
+  #adopt(row: number, parent: number): void {
+    this.parentRow[row] = parent;
+    if (parent === row) return;
+    this.nextSibling[row] = this.firstChild[parent] as number;
+    this.firstChild[parent] = row;
   }
 
-  /** Where this id is or would go in `byId`; -1 when the probes are used up. */
-  #slotOfId(idHigh: number, idLow: number, trace: number): number {
-    const table = this.#byId;
-    const mask = table.length - 1;
-    let slot = mix(this.#seed, idHigh, idLow) & mask;
-    for (let probe = 0; probe < probesMax; probe++) {
-      const row = table[slot] as number;
-      if (row === none) return slot;
-      if (this.idLow[row] === idLow && this.idHigh[row] === idHigh && this.trace[row] === trace) {
-        return slot;
-      }
-      slot = (slot + 1) & mask;
-    }
-    return none;
+  #columns(): (Uint32Array | Uint16Array | Int32Array | Float64Array)[] {
+    return [
+      ...[this.idHigh, this.idLow, this.parentHigh, this.parentLow, this.trace, this.process],
+      ...[this.startNs, this.durationNs, this.key, this.segment, this.flags, this.parentRow],
+    ];
   }
 
-  #slotOfParent(idHigh: number, idLow: number, trace: number): number {
-    const table = this.#byParent;
-    const mask = table.length - 1;
-    let slot = mix(this.#seed, idHigh, idLow) & mask;
-    for (let probe = 0; probe < probesMax; probe++) {
-      const row = table[slot] as number;
-      if (row === none) return slot;
-      if (
-        this.parentLow[row] === idLow &&
-        this.parentHigh[row] === idHigh &&
-        this.trace[row] === trace
-      ) {
-        return slot;
-      }
-      slot = (slot + 1) & mask;
-    }
-    return none;
-  }
-
-  /** Doubles the rows, and the tables with them. */
+  /** Doubles the rows, and the table with them. */
   #grow(): void {
+    this.linkNew();
     const rows = this.idHigh.length * 2;
     this.idHigh = grown(this.idHigh, new Uint32Array(rows));
     this.idLow = grown(this.idLow, new Uint32Array(rows));
@@ -252,11 +257,12 @@ export class SpanMemory {
     this.key = grown(this.key, new Uint32Array(rows));
     this.segment = grown(this.segment, new Uint32Array(rows));
     this.flags = grown(this.flags, new Uint16Array(rows));
+    this.parentRow = grown(this.parentRow, new Int32Array(rows));
+    this.firstChild = grown(this.firstChild, new Int32Array(rows));
     this.nextSibling = grown(this.nextSibling, new Int32Array(rows));
     this.nextInSegment = grown(this.nextInSegment, new Int32Array(rows));
-    this.#byId = new Int32Array(rows * 2);
-    this.#byParent = new Int32Array(rows * 2);
-    this.release(new Set());
+    this.#waiting = grown(this.#waiting, new Int32Array(rows));
+    this.#enterAll();
   }
 
   #growLinks(): void {
@@ -266,16 +272,4 @@ export class SpanMemory {
     this.linkLow = grown(this.linkLow, new Uint32Array(links));
     this.linkTrace = grown(this.linkTrace, new Uint32Array(links));
   }
-}
-
-function grown<T extends Uint32Array | Uint16Array | Int32Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
-}
-
-function mix(seed: number, high: number, low: number): number {
-  let hash = Math.imul(low ^ seed, 0x9e3779b1) ^ high;
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13) ^ seed, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

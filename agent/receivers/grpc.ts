@@ -18,15 +18,13 @@ import type { Counter, Meter } from "../../base/meter.ts";
 import type { Problem, Result } from "../../base/result.ts";
 import { encodeRpcStatus } from "../../wire/otlp-response.ts";
 import type { Ingested } from "../reduce/reducer.ts";
-import type { ByteBudget } from "./byte-budget.ts";
+import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { successBody } from "./otlp-answer.ts";
 import { signalHint } from "./signal-hint.ts";
 
-export interface GrpcReceiverOptions {
-  readonly bytesMax: number;
+export interface GrpcReceiverOptions extends BodyLimits {
   readonly connectionsMax: number;
-  readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly meter: Meter;
   ingest(bytes: Uint8Array): Result<Ingested>;
@@ -110,8 +108,9 @@ function receive(
     const encoding = String(headers["grpc-encoding"] ?? "identity");
     readBody(stream, options, (outcome) => {
       if (outcome === "aborted") return;
-      if (outcome === "overloaded") shed.add();
-      respond(stream, answerTo(outcome, encoding, options));
+      const answer = answerTo(outcome, encoding, options);
+      if ("code" in answer && answer.code === "UNAVAILABLE") shed.add();
+      respond(stream, answer);
     });
   }
 }
@@ -123,13 +122,11 @@ function answerTo(
 ): Uint8Array | Refusal {
   switch (outcome) {
     case "overloaded":
-      return {
-        code: "UNAVAILABLE",
-        message: "too many bytes in flight, try again later",
-        retryAfterMs: retryAfterMsDefault,
-      };
+      return overloaded("too many bytes in flight, try again later");
     case "too large":
       return { code: "RESOURCE_EXHAUSTED", message: `message exceeds ${options.bytesMax} bytes` };
+    case "too long":
+      return { code: "INTERNAL", message: "call holds more than its one message" };
     case "too slow":
       return {
         code: "DEADLINE_EXCEEDED",
@@ -140,7 +137,7 @@ function answerTo(
   }
 }
 
-type BodyOutcome = Uint8Array | "overloaded" | "too large" | "too slow" | "aborted";
+type BodyOutcome = Uint8Array | Exclude<Taken, "kept"> | "too slow" | "aborted";
 
 /** Reads the body within the budget and reports once; what it took is given back afterwards. */
 function readBody(
@@ -148,11 +145,10 @@ function readBody(
   options: GrpcReceiverOptions,
   report: (outcome: BodyOutcome) => void,
 ): void {
-  const { budget, bytesMax, clock } = options;
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const body = new Body({ ...options, bytesMax: options.bytesMax + frameHeaderSize });
   let open = true;
-  const cancelTimeout = clock.after(bodyTimeoutMs, () => close("too slow"));
+  let isFirst = true;
+  const cancelTimeout = options.clock.after(bodyTimeoutMs, () => close("too slow"));
   const close = (outcome: BodyOutcome): void => {
     if (!open) return;
     open = false;
@@ -160,24 +156,25 @@ function readBody(
     try {
       report(outcome);
     } finally {
-      budget.give(size);
+      body.close();
     }
   };
   stream.on("data", (chunk: Buffer) => {
     if (!open) return;
-    if (size + chunk.length > bytesMax + frameHeaderSize) {
-      close("too large");
-    } else if (!budget.take(chunk.length)) {
-      close("overloaded");
-    } else {
-      size += chunk.length;
-      chunks.push(chunk);
-    }
+    const announced = isFirst && chunk.length >= frameHeaderSize ? announce(body, chunk) : "kept";
+    isFirst = false;
+    const taken = announced === "kept" ? body.add(chunk) : announced;
+    if (taken !== "kept") close(taken);
   });
-  stream.on("end", () =>
-    close(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
-  );
+  stream.on("end", () => {
+    if (open) close(body.bytes());
+  });
   stream.on("close", () => close("aborted"));
+}
+
+/** A frame says its length in front. */
+function announce(body: Body, firstChunk: Buffer): Taken {
+  return body.expect(frameHeaderSize + firstChunk.readUInt32BE(1));
 }
 
 function exported(
@@ -185,7 +182,7 @@ function exported(
   encoding: string,
   options: GrpcReceiverOptions,
 ): Uint8Array | Refusal {
-  const framed = unframe(body, encoding, options.bytesMax);
+  const framed = unframe(body, encoding, options);
   if (!(framed instanceof Uint8Array)) return framed;
   const result = options.ingest(framed);
   if (!result.ok) return refusalOf(result.error);
@@ -194,7 +191,11 @@ function exported(
 }
 
 /** The one message of a unary call. */
-function unframe(body: Uint8Array, encoding: string, bytesMax: number): Uint8Array | Refusal {
+function unframe(
+  body: Uint8Array,
+  encoding: string,
+  options: GrpcReceiverOptions,
+): Uint8Array | Refusal {
   if (body.length < frameHeaderSize) {
     return { code: "INTERNAL", message: `call of ${body.length} bytes holds no message` };
   }
@@ -205,7 +206,7 @@ function unframe(body: Uint8Array, encoding: string, bytesMax: number): Uint8Arr
   }
   const message = body.subarray(frameHeaderSize);
   if (body[0] === 0) {
-    const plain = inflate(message, "identity", bytesMax);
+    const plain = inflate(message, "identity", options);
     return plain.ok ? plain.value : refusalOf(plain.error);
   }
   if (body[0] !== 1 || encoding === "identity") {
@@ -214,11 +215,16 @@ function unframe(body: Uint8Array, encoding: string, bytesMax: number): Uint8Arr
       message: "message is compressed, but grpc-encoding does not say how",
     };
   }
-  const inflated = inflate(message, encoding, bytesMax);
+  const inflated = inflate(message, encoding, options);
   return inflated.ok ? inflated.value : refusalOf(inflated.error);
 }
 
+function overloaded(message: string): Refusal {
+  return { code: "UNAVAILABLE", message, retryAfterMs: retryAfterMsDefault };
+}
+
 function refusalOf(problem: Problem): Refusal {
+  if (problem.code === "OVERLOADED") return overloaded(problem.message);
   const code = codes[problem.code] ?? "INVALID_ARGUMENT";
   return { code, message: problem.message };
 }

@@ -11,15 +11,13 @@ import type { Counter, Meter } from "../../base/meter.ts";
 import type { Problem, Result } from "../../base/result.ts";
 import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
 import type { Ingested } from "../reduce/reducer.ts";
-import type { ByteBudget } from "./byte-budget.ts";
+import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { type Encoding, refusalBody, successBody } from "./otlp-answer.ts";
 import { signalHint } from "./signal-hint.ts";
 
-export interface HttpReceiverOptions {
-  readonly bytesMax: number;
+export interface HttpReceiverOptions extends BodyLimits {
   readonly connectionsMax: number;
-  readonly budget: ByteBudget;
   readonly meter: Meter;
   ingest(bytes: Uint8Array): Result<Ingested>;
   /** The text of GET /metrics. */
@@ -79,8 +77,9 @@ function receiveTraces(
   }
   readBody(request, options, (outcome) => {
     if (outcome === "aborted") return;
-    if (outcome === "overloaded") shed.add();
-    answer(request, response, answerTo(request, outcome, { encoding, options }));
+    const content = answerTo(request, outcome, { encoding, options });
+    if (content.status === 503) shed.add();
+    answer(request, response, content);
   });
 }
 
@@ -111,13 +110,13 @@ function answerTo(
 ): Answer {
   const { encoding, options } = context;
   if (outcome === "overloaded") return overloaded(encoding);
-  if (outcome === "too large") {
+  if (outcome === "too large" || outcome === "too long") {
     return refusal(413, encoding, `request exceeds ${options.bytesMax} bytes`);
   }
   return exported(request, outcome, context);
 }
 
-type BodyOutcome = Uint8Array | "overloaded" | "too large" | "aborted";
+type BodyOutcome = Uint8Array | Exclude<Taken, "kept"> | "aborted";
 
 /** Reads the body within the budget and reports once; what it took is given back afterwards. */
 function readBody(
@@ -125,9 +124,7 @@ function readBody(
   options: HttpReceiverOptions,
   report: (outcome: BodyOutcome) => void,
 ): void {
-  const { budget, bytesMax } = options;
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const body = new Body(options);
   let open = true;
   const close = (outcome: BodyOutcome): void => {
     if (!open) return;
@@ -135,23 +132,22 @@ function readBody(
     try {
       report(outcome);
     } finally {
-      budget.give(size);
+      body.close();
     }
   };
+  const taken = body.expect(Number(request.headers["content-length"] ?? 0));
+  if (taken !== "kept") {
+    close(taken);
+    return;
+  }
   request.on("data", (chunk: Buffer) => {
     if (!open) return;
-    if (size + chunk.length > bytesMax) {
-      close("too large");
-    } else if (!budget.take(chunk.length)) {
-      close("overloaded");
-    } else {
-      size += chunk.length;
-      chunks.push(chunk);
-    }
+    const taken = body.add(chunk);
+    if (taken !== "kept") close(taken);
   });
-  request.on("end", () =>
-    close(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
-  );
+  request.on("end", () => {
+    if (open) close(body.bytes());
+  });
   request.on("error", () => close("aborted"));
   request.on("close", () => close("aborted"));
 }
@@ -164,7 +160,7 @@ function exported(
 ): Answer {
   const { encoding, options } = context;
   const coding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-  const inflated = inflate(body, coding, options.bytesMax);
+  const inflated = inflate(body, coding, options);
   if (!inflated.ok) return refused(inflated.error, encoding);
   const protobuf = encoding === "json" ? transcodeOtlpJson(inflated.value) : inflated;
   if (!protobuf.ok) return refused(protobuf.error, encoding);
@@ -176,6 +172,7 @@ function exported(
 }
 
 function refused(problem: Problem, encoding: Encoding): Answer {
+  if (problem.code === "OVERLOADED") return overloaded(encoding);
   const status = statuses[problem.code] ?? 400;
   return refusal(status, encoding, problem.message);
 }

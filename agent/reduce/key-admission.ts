@@ -72,6 +72,14 @@ export function tableKeysMax(limits: KeyLimits): number {
   return limits.keysMax + (limits.servicesMax + 1) * kindsMax;
 }
 
+/** The window that fills, the one in grace, and one either side for clocks that differ. */
+const openWindowsUsual = 4;
+
+/** Keys of all open windows together; what is late must not take more than the present needs. */
+export function openKeysMax(limits: KeyLimits): number {
+  return openWindowsUsual * tableKeysMax(limits);
+}
+
 export function createKeyAdmission(table: KeyTable, limits: KeyLimits): KeyAdmission {
   const order = foldOrder(table.dimensions.length);
   const caps = capsOf(table.dimensions.length, limits);

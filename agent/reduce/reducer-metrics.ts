@@ -42,3 +42,20 @@ export function reducerMetrics(meter: Meter) {
     ),
   };
 }
+
+/** What the sender is told; "" when nothing was refused. */
+export function rejectionMessage(
+  refused: Readonly<Record<RejectionReason, number>>,
+  invalidReason: string,
+): string {
+  const says: Readonly<Record<RejectionReason, string>> = {
+    past: "ended more than 48 hours ago",
+    future: "end more than 30 seconds ahead of this clock",
+    crowded: "belong to more old windows than are taken at a time",
+    invalid: `are invalid, the first: ${invalidReason}`,
+  };
+  return rejectionReasons
+    .filter((reason) => refused[reason] > 0)
+    .map((reason) => `${refused[reason]} spans ${says[reason]}`)
+    .join("; ");
+}

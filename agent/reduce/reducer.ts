@@ -5,30 +5,61 @@
  */
 import type { Meter } from "../../base/meter.ts";
 import { ok, type Result } from "../../base/result.ts";
-import { adjustedUnit, type Cell } from "../../sketch/cell.ts";
-import { cellOf } from "../../sketch/cube.ts";
-import { addHistogram, bucketIndex } from "../../sketch/histogram.ts";
-import { addHll } from "../../sketch/hll.ts";
+import { adjustedUnit } from "../../sketch/cell.ts";
+import { bucketIndex } from "../../sketch/histogram.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
 import { utf8Of } from "../../wire/any-value.ts";
-import { visitSpans } from "../../wire/otlp-reader.ts";
-import { durationNs, endMs, linkWordCount, type SpanView } from "../../wire/span-view.ts";
-import { validateTraces } from "../../wire/validate-traces.ts";
+import { readTraces } from "../../wire/read-traces.ts";
 import {
-  databaseFlag,
+  createTraceTable,
+  endMs,
+  flagsColumn,
+  resourceColumn,
+  resourceRange,
+  resourceWords,
+  spanWords,
+  traceStateRange,
+} from "../../wire/trace-table.ts";
+import {
+  emptyRow,
   failedFlag,
+  kindMask,
   type RememberedSpan,
   remoteFlag,
-  type SpanMemory,
   slowFlag,
-} from "../pairing/span-memory.ts";
-import { traceHash } from "../pairing/trace-hash.ts";
-import { addDemand, admitKey, type Segment } from "../windows/segment.ts";
-import { refusalOf, type Windows, windowStartOf } from "../windows/windows.ts";
+} from "../pairing/remembered-span.ts";
+import type { SpanSink } from "../pairing/span-sink.ts";
+import {
+  type CellLog,
+  customerEntry,
+  failedEntry,
+  slowEntry,
+  spanEntry,
+} from "../windows/cell-log.ts";
+import { addDemand, admitKey, cellNumberOf, type Segment } from "../windows/segment.ts";
+import {
+  newestEndMs,
+  oldestEndMs,
+  refusalOf,
+  type Windows,
+  windowLengthMs,
+  windowStartOf,
+} from "../windows/windows.ts";
 import { adjustedCount } from "./adjusted-count.ts";
 import { type CustomerHasher, createCustomerHasher } from "./customer.ts";
-import { type RejectionReason, reducerMetrics, rejectionReasons } from "./reducer-metrics.ts";
-import { isRemote, type Shape, ShapeTable } from "./shape-table.ts";
+import { reducerMetrics, rejectionMessage, rejectionReasons } from "./reducer-metrics.ts";
+import {
+  cellFact,
+  factWords,
+  flagsFact,
+  foldedFact,
+  keyFact,
+  segmentFact,
+  slowBucketFact,
+} from "./shape-store.ts";
+import { isRemote, ShapeTable } from "./shape-table.ts";
+import { linkSpan, readIds } from "./span-ids.ts";
+import { SpanTimes, spanTimes } from "./span-times.ts";
 
 export interface Ingested {
   readonly accepted: number;
@@ -39,7 +70,7 @@ export interface Ingested {
 
 export interface ReducerOptions {
   readonly windows: Windows;
-  readonly memory: SpanMemory;
+  readonly memory: SpanSink;
   readonly meter: Meter;
   readonly dimensions: readonly string[];
   readonly customerAttributes: readonly string[];
@@ -51,9 +82,7 @@ export interface ReducerOptions {
   readonly epochMs: number;
 }
 
-/** A consumer that links to more messages is paired with the first ones. */
-const linksPerSpanMax = 128;
-const nsMax = Number.MAX_SAFE_INTEGER;
+const nsPerMs = 1_000_000;
 const consumerKind = 5;
 
 export class Reducer {
@@ -62,13 +91,17 @@ export class Reducer {
   readonly #customers: CustomerHasher;
   readonly #tableKey: SipKey;
   readonly #metrics;
-  readonly #epochHigh: number;
-  readonly #epochLow: number;
+  readonly #times: SpanTimes;
+  readonly #cellLog: CellLog;
   readonly #customer = new Uint32Array(2);
   readonly #resource = new Uint32Array(2);
   readonly #row: RememberedSpan;
+  readonly #table = createTraceTable();
   #resourceIndex = -1;
   #segment: Segment | undefined;
+  /** Ends in nanoseconds since the epoch, of which it is known that `#segment` takes them. */
+  #segmentFromNs = 0;
+  #segmentToNs = Number.NEGATIVE_INFINITY;
   #nowMs = 0;
   #refused = { past: 0, future: 0, crowded: 0 };
   /** Spans refused since the last `takeRejected`. */
@@ -82,33 +115,37 @@ export class Reducer {
     const key = createSipKey(options.hashKey);
     this.#customers = createCustomerHasher(this.#shapes.slots, options.customerAttributes, key);
     this.#metrics = reducerMetrics(options.meter);
-    const epochNs = BigInt(options.epochMs) * 1_000_000n;
-    this.#epochHigh = Number(epochNs >> 32n);
-    this.#epochLow = Number(epochNs & 0xffffffffn);
+    this.#times = new SpanTimes(options.epochMs);
+    this.#cellLog = options.windows.cellLog;
     this.#row = emptyRow();
   }
 
   /** Reduces one ExportTraceServiceRequest in protobuf. */
   reduce(bytes: Uint8Array, nowMs: number): Result<Ingested> {
-    const valid = validateTraces(bytes);
+    const table = this.#table;
+    const read = readTraces(bytes, this.#shapes.slots, table);
     this.#metrics.bytes.add(bytes.length);
-    if (!valid.ok) {
+    if (!read.ok) {
       this.#metrics.requestsRefused.add();
-      return valid;
+      return read;
     }
     this.#nowMs = nowMs;
     this.#resourceIndex = -1;
-    this.#segment = undefined;
+    this.#segmentToNs = Number.NEGATIVE_INFINITY;
     this.#refused = { past: 0, future: 0, crowded: 0 };
-    const counts = visitSpans(bytes, this.#shapes.slots, (span) => this.#add(span));
+    this.#times.read(table);
+    for (let index = 0; index < table.spanCount; index++) {
+      this.#add(index * spanWords, index * spanTimes);
+    }
+    this.#options.memory.linkNew();
     this.#segment = undefined;
-    const refused = { ...this.#refused, invalid: counts.rejected };
+    const refused = { ...this.#refused, invalid: table.rejected };
     const rejected = refused.invalid + refused.past + refused.future + refused.crowded;
-    const accepted = counts.visited + counts.rejected - rejected;
+    const accepted = read.value.spans - rejected;
     this.#metrics.accepted.add(accepted);
     for (const reason of rejectionReasons) this.#metrics.rejected[reason].add(refused[reason]);
     this.#rejected += rejected;
-    const message = rejectionMessage(refused, counts.rejectedReason);
+    const message = rejectionMessage(refused, table.rejectedReason);
     return ok({ accepted, rejected, message });
   }
 
@@ -119,68 +156,89 @@ export class Reducer {
     return rejected;
   }
 
-  #add(span: SpanView): void {
-    const end = endMs(span);
-    const refusal = refusalOf(end, this.#nowMs);
+  #add(span: number, at: number): void {
+    const end = this.#times.times[at] as number;
+    const ns = this.#times.times[at + 1] as number;
+    const isInSegment = end >= this.#segmentFromNs && end < this.#segmentToNs;
+    if (!isInSegment && !this.#enterSegment(endMs(this.#table, span))) return;
+    const segment = this.#segment as Segment;
+    const { facts } = this.#shapes;
+    const place = this.#placeOf(span) * factWords;
+    if (facts[place + segmentFact] !== segment.id) this.#file(place / factWords, segment);
+    const slow = bucketIndex(ns) > (facts[place + slowBucketFact] as number);
+    const flags = (facts[place + flagsFact] as number) | (slow ? slowFlag : 0);
+    this.#count(segment, flags, facts[place + foldedFact] as number);
+    const { entry } = this.#cellLog;
+    entry.cell = facts[place + cellFact] as number;
+    entry.ns = ns;
+    this.#note(span, flags);
+    const row = this.#row;
+    row.key = facts[place + keyFact] as number;
+    row.segment = segment.id;
+    row.startNs = end - ns;
+    row.durationNs = ns;
+    this.#remember(span, flags);
+  }
+
+  /** Finds the segment of a span that is not in the last one's; false when it is refused. */
+  #enterSegment(end: number): boolean {
+    this.#segmentToNs = Number.NEGATIVE_INFINITY;
+    const nowMs = this.#nowMs;
+    const refusal = refusalOf(end, nowMs);
     if (refusal !== undefined) {
       this.#refused[refusal]++;
-      return;
+      return false;
     }
-    const segment = this.#segmentOf(windowStartOf(end));
-    if (segment === undefined) {
+    const startMs = windowStartOf(end);
+    this.#segment = this.#options.windows.segmentAt(startMs);
+    if (this.#segment === undefined) {
       this.#refused.crowded++;
-      return;
+      return false;
     }
-    const shape = this.#shapeOf(span);
-    if (shape.segment !== segment.id) this.#file(shape, segment);
-    const ns = span.startHigh === 0 && span.startLow === 0 ? 0 : Math.min(durationNs(span), nsMax);
-    const slow = bucketIndex(ns) > shape.slowBucket;
-    const cell = segment.cells[shape.id] as Cell;
-    this.#count(segment, shape);
-    addSpan(cell, { ns, slow, failed: shape.failed, adjusted: adjustedOf(span) });
-    if (this.#customers.hash(span, this.#customer)) {
-      addCustomer(cell, this.#customer, { slow, failed: shape.failed });
-    }
-    this.#remember(span, shape, { ns, slow });
+    // Whole milliseconds, so an end is within these exactly when its millisecond is.
+    const { epochMs } = this.#options;
+    const fromMs = Math.max(startMs, oldestEndMs(nowMs));
+    const toMs = Math.min(startMs + windowLengthMs, newestEndMs(nowMs) + 1);
+    this.#segmentFromNs = (fromMs - epochMs) * nsPerMs;
+    this.#segmentToNs = (toMs - epochMs) * nsPerMs;
+    return true;
   }
 
-  #segmentOf(windowStartMs: number): Segment | undefined {
-    let segment = this.#segment;
-    if (segment === undefined || segment.windowStartMs !== windowStartMs) {
-      segment = this.#options.windows.segmentAt(windowStartMs);
-      this.#segment = segment;
+  #placeOf(span: number): number {
+    const table = this.#table;
+    const resource = table.spans[span + resourceColumn] as number;
+    const hash = this.#resource;
+    if (resource !== this.#resourceIndex) {
+      this.#resourceIndex = resource;
+      const at = resource * resourceWords + resourceRange;
+      const end = table.resources[at + 1] as number;
+      sipHash24(this.#tableKey, table.bytes, table.resources[at] as number, end, hash);
     }
-    return segment;
+    return this.#shapes.placeOf(table, span, hash[0] as number, hash[1] as number);
   }
 
-  #shapeOf(span: SpanView): Shape {
-    if (span.resourceIndex !== this.#resourceIndex) {
-      this.#resourceIndex = span.resourceIndex;
-      const { bytes, resourceStart, resourceEnd } = span;
-      sipHash24(this.#tableKey, bytes, resourceStart, resourceEnd, this.#resource);
-    }
-    return this.#shapes.shapeOf(span, this.#resource[0] as number, this.#resource[1] as number);
+  /** Finds the shape at a place its key and cell in another segment. */
+  #file(place: number, segment: Segment): void {
+    const shape = this.#shapes.shapeAt(place);
+    const { facts } = this.#shapes;
+    addDemand(segment, shape, this.#tableKey);
+    const { key, folded } = admitKey(segment, shape.key);
+    const at = place * factWords;
+    facts[at + segmentFact] = segment.id;
+    facts[at + keyFact] = key;
+    facts[at + cellFact] = cellNumberOf(segment, key, this.#options.windows.cellLog);
+    facts[at + foldedFact] = folded;
+    facts[at + slowBucketFact] = segment.slowBuckets[key] as number;
   }
 
-  /** Finds the shape its key and cell in another segment. */
-  #file(shape: Shape, segment: Segment): void {
-    addDemand(segment, shape.key, this.#tableKey);
-    const admission = admitKey(segment, shape.key);
-    shape.segment = segment.id;
-    shape.id = admission.key;
-    shape.folded = admission.folded;
-    segment.cells[admission.key] ??= cellOf(segment.cube, admission.key);
-    shape.slowBucket = segment.slowBuckets[admission.key] as number;
-  }
-
-  #count(segment: Segment, shape: Shape): void {
+  #count(segment: Segment, flags: number, folded: number): void {
     segment.spans++;
-    if (shape.failed) segment.errors++;
+    if ((flags & failedFlag) !== 0) segment.errors++;
     if (this.#options.windows.isLate(segment.windowStartMs)) {
       segment.late++;
       this.#metrics.late.add();
     }
-    if (shape.folded !== 0) this.#countFolded(segment, shape.folded);
+    if (folded !== 0) this.#countFolded(segment, folded);
   }
 
   #countFolded(segment: Segment, folded: number): void {
@@ -192,102 +250,40 @@ export class Reducer {
     }
   }
 
-  #remember(span: SpanView, shape: Shape, seen: { ns: number; slow: boolean }): void {
+  #note(span: number, flags: number): void {
+    const { entry } = this.#cellLog;
+    const isKnown = this.#customers.hash(this.#table, span, this.#customer);
+    entry.flags =
+      spanEntry |
+      ((flags & failedFlag) !== 0 ? failedEntry : 0) |
+      ((flags & slowFlag) !== 0 ? slowEntry : 0) |
+      (isKnown ? customerEntry : 0);
+    entry.customerLow = this.#customer[0] as number;
+    entry.customerHigh = this.#customer[1] as number;
+    entry.adjusted = this.#adjustedOf(span);
+    this.#cellLog.push();
+  }
+
+  #remember(span: number, flags: number): void {
+    const table = this.#table;
+    const { memory } = this.#options;
     const row = this.#row;
-    row.idHigh = span.spanIdHigh;
-    row.idLow = span.spanIdLow;
-    row.parentHigh = span.parentIdHigh;
-    row.parentLow = span.parentIdLow;
-    row.trace = traceHash(span.traceWord2, span.traceWord3);
+    readIds(table, span, row);
     row.process = this.#resource[0] as number;
-    row.startNs =
-      (span.endHigh - this.#epochHigh) * 2 ** 32 + (span.endLow - this.#epochLow) - seen.ns;
-    row.durationNs = seen.ns;
-    row.key = shape.id;
-    row.segment = shape.segment;
-    row.flags =
-      shape.kind |
-      (shape.failed ? failedFlag : 0) |
-      (seen.slow ? slowFlag : 0) |
-      (isRemote(span.flags) ? remoteFlag : 0) |
-      (shape.database ? databaseFlag : 0);
-    const outcome = this.#options.memory.remember(row);
+    const isFar = isRemote(table.spans[span + flagsColumn] as number);
+    row.flags = flags | (isFar ? remoteFlag : 0);
+    const outcome = memory.remember(row);
     if (outcome === "repeated") this.#metrics.repeated.add();
     else if (outcome === "full") this.#metrics.unremembered.add();
-    else if (shape.kind === consumerKind && span.linkCount > 0) this.#link(span);
-  }
-
-  #link(span: SpanView): void {
-    const { linkWords, linkCount } = span;
-    const count = Math.min(linkCount, linksPerSpanMax);
-    let kept = 0;
-    for (let at = 0; kept < count; kept++, at += linkWordCount) {
-      const trace = traceHash(linkWords[at + 2] as number, linkWords[at + 3] as number);
-      const idHigh = linkWords[at + 4] as number;
-      const idLow = linkWords[at + 5] as number;
-      if (!this.#options.memory.link(idHigh, idLow, trace)) break;
+    else if ((flags & kindMask) === consumerKind) {
+      this.#metrics.linksDropped.add(linkSpan(table, span, memory));
     }
-    if (kept < linkCount) this.#metrics.linksDropped.add(linkCount - kept);
   }
-}
 
-function addSpan(
-  cell: Cell,
-  span: { ns: number; slow: boolean; failed: boolean; adjusted: number },
-): void {
-  cell.count++;
-  cell.adjusted = Math.min(cell.adjusted + span.adjusted, Number.MAX_SAFE_INTEGER);
-  if (span.failed) cell.errors++;
-  if (span.slow) cell.slow++;
-  addHistogram(cell.durationNs, span.ns);
-}
-
-function addCustomer(
-  cell: Cell,
-  hash: Uint32Array,
-  span: { slow: boolean; failed: boolean },
-): void {
-  const low = hash[0] as number;
-  const high = hash[1] as number;
-  addHll(cell.customers, low, high);
-  if (span.failed) addHll(cell.customersFailed, low, high);
-  if (span.slow) addHll(cell.customersSlow, low, high);
-}
-
-function adjustedOf(span: SpanView): number {
-  const { traceStateStart, traceStateEnd } = span;
-  if (traceStateStart === traceStateEnd) return adjustedUnit;
-  return adjustedCount(utf8Of(span.bytes, traceStateStart, traceStateEnd), adjustedUnit);
-}
-
-function emptyRow(): RememberedSpan {
-  return {
-    idHigh: 0,
-    idLow: 0,
-    parentHigh: 0,
-    parentLow: 0,
-    trace: 0,
-    process: 0,
-    startNs: 0,
-    durationNs: 0,
-    key: 0,
-    segment: 0,
-    flags: 0,
-  };
-}
-
-function rejectionMessage(
-  refused: Readonly<Record<RejectionReason, number>>,
-  invalidReason: string,
-): string {
-  const says: Readonly<Record<RejectionReason, string>> = {
-    past: "ended more than 48 hours ago",
-    future: "end more than 30 seconds ahead of this clock",
-    crowded: "belong to more old windows than are taken at a time",
-    invalid: `are invalid, the first: ${invalidReason}`,
-  };
-  return rejectionReasons
-    .filter((reason) => refused[reason] > 0)
-    .map((reason) => `${refused[reason]} spans ${says[reason]}`)
-    .join("; ");
+  #adjustedOf(span: number): number {
+    const { spans, bytes } = this.#table;
+    const start = spans[span + traceStateRange] as number;
+    const end = spans[span + traceStateRange + 1] as number;
+    return start === end ? adjustedUnit : adjustedCount(utf8Of(bytes, start, end), adjustedUnit);
+  }
 }

@@ -2,15 +2,25 @@
  * From a span's bytes to its key without making a string, for spans of a shape seen before.
  *
  * A shape is everything that decides a key and a failure: kind, status, name, the raw values of the
- * attributes the conventions read, and the resource. Its bytes are gathered into one scratch row,
- * hashed, and looked up in a table of sets with a few places each; only a new shape is described
- * with strings. Places are reused in turn, so a flood of shapes costs time but no memory, and every
- * hit is compared word by word, so a chosen collision gains nothing.
+ * attributes the conventions read, and the resource. Only one that `ShapeStore` does not know is
+ * described with strings. Every hit is compared word by word, so a chosen collision gains nothing.
  */
-import { builtInDimensions, type CompositeKey, type KeyId } from "../../sketch/key.ts";
-import { textOf, utf8Of } from "../../wire/any-value.ts";
+import { builtInDimensions } from "../../sketch/key.ts";
+import { utf8Of } from "../../wire/any-value.ts";
 import { type AttributeSlots, createAttributeSlots, slotOf } from "../../wire/attribute-slots.ts";
-import type { SpanView } from "../../wire/span-view.ts";
+import {
+  attributeWords,
+  firstAttribute,
+  flagsColumn,
+  kindColumn,
+  nameRange,
+  spanWords,
+  statusColumn,
+  type TraceTable,
+} from "../../wire/trace-table.ts";
+import { databaseFlag, failedFlag } from "../pairing/remembered-span.ts";
+import type { DemandedKey } from "../windows/segment.ts";
+import { resourceText, spanText } from "./attribute-text.ts";
 import {
   kindOf,
   type ResourceAttribute,
@@ -25,25 +35,17 @@ import { boundedValue } from "./bounded-value.ts";
 import { failedOf } from "./failure.ts";
 import { operationOf } from "./operation.ts";
 import { peerOf } from "./peer.ts";
+import { addToSelection, createSelection } from "./selection.ts";
 import { environmentOf, serviceOf } from "./service.ts";
-import { appendRange, appendSlots, areWordsEqual, hashWords, scratchSize } from "./shape-bytes.ts";
+import { factWords, flagsFact, ShapeStore } from "./shape-store.ts";
 
-export interface Shape {
-  readonly words: Int32Array;
-  readonly key: CompositeKey;
-  /** The index of its kind in `spanKinds`. */
+/** What a shape says in strings; the rest is in the facts of its place. */
+export interface Shape extends DemandedKey {
   readonly kind: number;
   readonly failed: boolean;
   readonly database: boolean;
-  /** The segment that `id`, `folded` and `slowBucket` are of; 0 for none yet. */
-  segment: number;
-  id: KeyId;
-  folded: number;
-  slowBucket: number;
 }
 
-const setsCount = 2_048;
-const placesPerSet = 4;
 /** OTLP span flags: whether "is remote" is known, and whether it is. */
 const remoteKnownFlag = 0x100;
 const remoteFlag = 0x200;
@@ -78,19 +80,25 @@ export function isRemote(flags: number): boolean {
   return (flags & remoteKnownFlag) !== 0 && (flags & remoteFlag) !== 0;
 }
 
+/** Bits of what an attribute is read for. */
+const ownRole = 1;
+const callRole = 2;
+const nameRole = 4;
+const urlRole = 8;
+const nameHead = 0x7fff;
+
 export class ShapeTable {
   readonly slots: AttributeSlots;
-  readonly #userDimensions: readonly { readonly slot: number }[];
-  readonly #ownSlots: Int32Array;
-  readonly #callSlots: Int32Array;
-  readonly #urlSlots: Int32Array;
-  readonly #nameSlots: Int32Array;
+  readonly #userSlots: readonly number[];
   readonly #slotByName: ReadonlyMap<string, number>;
-  readonly #places: (Shape | undefined)[] = new Array(setsCount * placesPerSet).fill(undefined);
-  readonly #words = new Int32Array(scratchSize / 4);
-  readonly #bytes = new Uint8Array(this.#words.buffer);
+  /** By slot, what its attribute is read for. */
+  readonly #roles: Uint8Array;
+  readonly #store = new ShapeStore();
+  readonly #shapes: (Shape | undefined)[] = [];
+  /** By place, the columns of `ShapeStore`. */
+  readonly facts = this.#store.facts;
+  readonly #selection = createSelection();
   readonly #seed: number;
-  #turn = 0;
 
   constructor(options: {
     dimensions: readonly string[];
@@ -103,64 +111,85 @@ export class ShapeTable {
     ]);
     this.#seed = options.seed;
     this.#slotByName = new Map(this.slots.names.map((name, slot) => [name, slot]));
-    this.#userDimensions = dimensions.map((name) => ({ slot: slotOf(this.slots, name) }));
-    const slotsOf = (names: Iterable<string>): Int32Array =>
-      Int32Array.from(new Set([...names].map((name) => slotOf(this.slots, name))));
+    this.#userSlots = dimensions.map((name) => slotOf(this.slots, name));
+    this.#roles = new Uint8Array(this.slots.count);
+    const give = (names: readonly string[], role: number): void => {
+      for (const name of names) {
+        const slot = slotOf(this.slots, name);
+        this.#roles[slot] = (this.#roles[slot] as number) | role;
+      }
+    };
     const plain = spanAttributes.filter(
       (name) => !farSideAttributes.has(name) && !urlAttributes.has(name),
     );
-    this.#ownSlots = slotsOf([...plain, ...dimensions]);
-    this.#callSlots = slotsOf([...plain, ...farSideAttributes, ...dimensions]);
-    this.#nameSlots = slotsOf(farSideNames);
-    this.#urlSlots = slotsOf(urlAttributes);
+    give([...plain, ...dimensions], ownRole | callRole);
+    give([...farSideAttributes], callRole);
+    give(farSideNames, nameRole);
+    give([...urlAttributes], urlRole);
   }
 
-  /** The span's shape; `resourceLow` and `resourceHigh` are a keyed hash of its resource. */
-  shapeOf(span: SpanView, resourceLow: number, resourceHigh: number): Shape {
-    const size = this.#gather(span, resourceLow, resourceHigh);
-    if (size < 0) return this.#describe(span, new Int32Array(0));
-    const count = (size + 3) >> 2;
-    this.#bytes.fill(0, size, count * 4);
-    const words = this.#words;
-    const first = (hashWords(words, count, this.#seed) & (setsCount - 1)) * placesPerSet;
-    for (let place = first; place < first + placesPerSet; place++) {
-      const shape = this.#places[place];
-      if (shape === undefined) break;
-      if (areWordsEqual(shape.words, words, count)) return shape;
+  /** The place of the span's shape; `resourceLow` and `resourceHigh` are a keyed hash. */
+  placeOf(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): number {
+    this.#select(table, span, resourceLow, resourceHigh);
+    const known = this.#store.find(this.#selection, table.view);
+    if (known >= 0) return known;
+    const place = this.#store.add(this.#selection, table.view);
+    const shape = this.#describe(table, span);
+    this.#shapes[place] = shape;
+    this.facts[place * factWords + flagsFact] =
+      shape.kind | (shape.failed ? failedFlag : 0) | (shape.database ? databaseFlag : 0);
+    return place;
+  }
+
+  /** The shape at a place `placeOf` gave. */
+  shapeAt(place: number): Shape {
+    return this.#shapes[place] as Shape;
+  }
+
+  /** Selects what makes the span's shape. */
+  #select(table: TraceTable, span: number, resourceLow: number, resourceHigh: number): void {
+    const { spans } = table;
+    const selection = this.#selection;
+    const kind = spans[span + kindColumn] as number;
+    const remote = isRemote(spans[span + flagsColumn] as number) ? 1 : 0;
+    selection.head[0] = resourceLow;
+    selection.head[1] = resourceHigh;
+    selection.head[2] = kind | ((spans[span + statusColumn] as number) << 8) | (remote << 16);
+    selection.hash =
+      this.#seed ^ Math.imul(resourceLow, 0x9e3779b1) ^ (selection.head[2] as number);
+    selection.count = 0;
+    const nameEnd = spans[span + nameRange + 1] as number;
+    addToSelection(selection, table.view, nameHead, spans[span + nameRange] as number, nameEnd);
+    this.#selectRole(table, span, kind < 3 ? ownRole : callRole);
+    if (kind >= 3 && !this.#isNamed(table, span)) this.#selectRole(table, span, urlRole);
+  }
+
+  /** Selects the span's attributes that are read for `role`, in the order they came. */
+  #selectRole(table: TraceTable, span: number, role: number): void {
+    const { words } = table.attributes;
+    const roles = this.#roles;
+    const first = (table.spans[span + firstAttribute] as number) * attributeWords;
+    const end = (table.spans[span + spanWords + firstAttribute] as number) * attributeWords;
+    for (let row = first; row < end; row += attributeWords) {
+      const slot = words[row] as number;
+      if (((roles[slot] as number) & role) === 0) continue;
+      const valueEnd = words[row + 2] as number;
+      addToSelection(this.#selection, table.view, slot, words[row + 1] as number, valueEnd);
     }
-    const shape = this.#describe(span, words.slice(0, count));
-    this.#places[this.#placeIn(first)] = shape;
-    return shape;
   }
 
-  #placeIn(first: number): number {
-    for (let place = first; place < first + placesPerSet; place++) {
-      if (this.#places[place] === undefined) return place;
+  #isNamed(table: TraceTable, span: number): boolean {
+    const { words } = table.attributes;
+    const first = (table.spans[span + firstAttribute] as number) * attributeWords;
+    const end = (table.spans[span + spanWords + firstAttribute] as number) * attributeWords;
+    for (let row = first; row < end; row += attributeWords) {
+      if (((this.#roles[words[row] as number] as number) & nameRole) !== 0) return true;
     }
-    this.#turn = (this.#turn + 1) % placesPerSet;
-    return first + this.#turn;
+    return false;
   }
 
-  /** Fills the scratch row; gives its size, or -1 when the span is too large for it. */
-  #gather(span: SpanView, resourceLow: number, resourceHigh: number): number {
-    const bytes = this.#bytes;
-    this.#words[0] = resourceLow;
-    this.#words[1] = resourceHigh;
-    bytes[8] = span.kind;
-    bytes[9] = span.statusCode;
-    bytes[10] = isRemote(span.flags) ? 1 : 0;
-    const source = span.bytes;
-    const ranges = span.attributes;
-    const isCall = span.kind >= 3;
-    const slots = isCall ? this.#callSlots : this.#ownSlots;
-    let at = appendRange(bytes, 11, source, span.nameStart, span.nameEnd);
-    at = appendSlots(bytes, at, source, ranges, slots);
-    if (!isCall || hasAny(span, this.#nameSlots)) return at;
-    return appendSlots(bytes, at, source, ranges, this.#urlSlots);
-  }
-
-  #describe(span: SpanView, words: Int32Array): Shape {
-    const facts = this.#factsOf(span);
+  #describe(table: TraceTable, span: number): Shape {
+    const facts = this.#factsOf(table, span);
     const key = [
       serviceOf(facts),
       operationOf(facts),
@@ -169,32 +198,38 @@ export class ShapeTable {
       facts.resource("service.version"),
       environmentOf(facts),
       facts.resource("cloud.region"),
-      ...this.#userDimensions.map(({ slot }) => userValue(span, slot)),
+      ...this.#userSlots.map(
+        (slot) => spanText(table, span, slot) || resourceText(table, span, slot),
+      ),
     ].map(boundedValue);
     return {
-      words,
       key,
       kind: facts.kind === "internal" ? 1 : spanKinds.indexOf(facts.kind),
       failed: failedOf(facts),
       database: (facts.span("db.system.name") || facts.span("db.system")) !== "",
-      segment: 0,
-      id: 0,
-      folded: 0,
-      slowBucket: 0,
+      demandHash: undefined,
     };
   }
 
-  #factsOf(span: SpanView): SpanFacts & { readonly kind: SpanKind } {
-    const named = hasAny(span, this.#nameSlots);
+  #factsOf(table: TraceTable, span: number): SpanFacts & { readonly kind: SpanKind } {
+    const { spans } = table;
+    const named = this.#isNamed(table, span);
     const slotOfName = (name: SpanAttribute | ResourceAttribute): number =>
       this.#slotByName.get(name) as number;
     return {
-      name: utf8Of(span.bytes, span.nameStart, span.nameEnd),
-      kind: kindOf(span.kind, isRemote(span.flags)),
-      statusCode: span.statusCode,
+      name: utf8Of(
+        table.bytes,
+        spans[span + nameRange] as number,
+        spans[span + nameRange + 1] as number,
+      ),
+      kind: kindOf(
+        spans[span + kindColumn] as number,
+        isRemote(spans[span + flagsColumn] as number),
+      ),
+      statusCode: spans[span + statusColumn] as number,
       span: (name) =>
-        named && urlAttributes.has(name) ? "" : textAt(span, span.attributes, slotOfName(name)),
-      resource: (name) => textAt(span, span.resourceAttributes, slotOfName(name)),
+        named && urlAttributes.has(name) ? "" : spanText(table, span, slotOfName(name)),
+      resource: (name) => resourceText(table, span, slotOfName(name)),
     };
   }
 }
@@ -202,18 +237,4 @@ export class ShapeTable {
 /** The dimensions of every key of an agent, in the order `describe` gives their values. */
 export function dimensionsOf(userDimensions: readonly string[]): readonly string[] {
   return [...builtInDimensions, ...userDimensions];
-}
-
-function userValue(span: SpanView, slot: number): string {
-  return textAt(span, span.attributes, slot) || textAt(span, span.resourceAttributes, slot);
-}
-
-function textAt(span: SpanView, from: SpanView["attributes"], slot: number): string {
-  const start = from.starts[slot] as number;
-  return start === 0 ? "" : textOf(span.bytes, start, from.ends[slot] as number);
-}
-
-function hasAny(span: SpanView, slots: Int32Array): boolean {
-  for (const slot of slots) if (span.attributes.starts[slot] !== 0) return true;
-  return false;
 }

@@ -1,17 +1,21 @@
 /** Closes a segment: what its spans say about each other goes into its cube and half-edges. */
 
-import { cellOf, edgeOf } from "../../sketch/cube.ts";
+import type { EdgeCell } from "../../sketch/cell.ts";
+import { edgeOf } from "../../sketch/cube.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { type CompositeKey, type KeyId, type KeyTable, keyOf } from "../../sketch/key.ts";
 import type { HalfEdge } from "../../wire/sketch-batch.ts";
 import { type HalfEdgeCandidate, pairSegment } from "../pairing/pair-segment.ts";
-import { failedFlag, kindMask, type SpanMemory } from "../pairing/span-memory.ts";
+import { failedFlag, kindMask } from "../pairing/remembered-span.ts";
+import type { SpanMemory } from "../pairing/span-memory.ts";
 import { spanKinds } from "../reduce/attributes.ts";
+import { type CellLog, failedEntry, slowEntry } from "./cell-log.ts";
 import { createHalfEdgeSample } from "./half-edge-sample.ts";
-import { admitKey, type Segment } from "./segment.ts";
+import { admitKey, cellNumberOf, type Segment } from "./segment.ts";
 
 export interface SealContext {
   readonly memory: SpanMemory;
+  readonly cellLog: CellLog;
   /** Key tables of the segments whose spans are remembered, by segment id. */
   readonly tables: ReadonlyMap<number, KeyTable>;
   readonly halfEdgesMax: number;
@@ -28,20 +32,27 @@ export interface SealOutcome {
 }
 
 const nsPerMs = 1_000_000;
+/** More than any table holds, so a pair of ids is one number. */
+const keysPerTableMax = 2 ** 20;
 
 export function sealSegment(segment: Segment, context: SealContext): SealOutcome {
   const { memory } = context;
-  const { cube } = segment;
   const sample = createHalfEdgeSample(context.halfEdgesMax);
   const keyAt = keyResolver(segment, context);
+  const edgeAt = edgeFinder(segment);
+  const { cellLog } = context;
+  const { entry } = cellLog;
   let unpaired = 0;
   let callsDropped = 0;
   pairSegment(memory, segment.id, {
-    span: (row, selfNs) => addHistogram(cellOf(cube, memory.key[row] as KeyId).selfNs, selfNs),
-    originError: (row) => cellOf(cube, memory.key[row] as KeyId).originErrors++,
-    originSlow: (row) => cellOf(cube, memory.key[row] as KeyId).originSlow++,
+    span(row, selfNs, origin) {
+      entry.cell = cellNumberOf(segment, memory.key[row] as KeyId, cellLog);
+      entry.flags = (origin.failed ? failedEntry : 0) | (origin.slow ? slowEntry : 0);
+      entry.ns = selfNs;
+      cellLog.push();
+    },
     edge(caller, callee) {
-      const edge = edgeOf(cube, keyAt(caller), keyAt(callee));
+      const edge = edgeAt(keyAt(caller), keyAt(callee));
       if (edge === undefined) {
         callsDropped++;
         return;
@@ -53,8 +64,25 @@ export function sealSegment(segment: Segment, context: SealContext): SealOutcome
     halfEdge: (candidate) => sample.add(candidate),
     unpaired: () => unpaired++,
   });
+  cellLog.drain();
   const halfEdges = sample.kept.map((candidate) => halfEdgeOf(candidate, context));
   return { halfEdges, halfEdgeShift: sample.shift, unpaired, callsDropped };
+}
+
+/**
+ * The edges of the cube by numbers: putting a name together for every call took as long as all else
+ * that is done for it.
+ */
+function edgeFinder(segment: Segment): (caller: KeyId, callee: KeyId) => EdgeCell | undefined {
+  const known = new Map<number, EdgeCell>();
+  return (caller, callee) => {
+    const pair = caller * keysPerTableMax + callee;
+    const found = known.get(pair);
+    if (found !== undefined) return found;
+    const edge = edgeOf(segment.cube, caller, callee);
+    if (edge !== undefined) known.set(pair, edge);
+    return edge;
+  };
 }
 
 /** Key ids within the segment's table, also for rows of other segments. */

@@ -4,8 +4,8 @@
  * every slow count of a batch was made by one revision.
  */
 
-import type { Cell } from "../../sketch/cell.ts";
-import { type Cube, createCube } from "../../sketch/cube.ts";
+import { type Cube, cellOf, createCube } from "../../sketch/cube.ts";
+import { bucketIndexMax } from "../../sketch/histogram.ts";
 import { addHll, createHll, type Hll } from "../../sketch/hll.ts";
 import { builtInDimensions, type CompositeKey, type KeyId } from "../../sketch/key.ts";
 import { type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
@@ -16,6 +16,7 @@ import {
   type KeyLimits,
   tableKeysMax,
 } from "../reduce/key-admission.ts";
+import type { CellLog } from "./cell-log.ts";
 import type { ThresholdTable } from "./threshold-table.ts";
 
 export interface Segment {
@@ -25,9 +26,9 @@ export interface Segment {
   readonly cube: Cube;
   readonly admission: KeyAdmission;
   readonly thresholds: ThresholdTable;
-  /** By key id: the same cells as the cube's, for spans; absent for keys of edges alone. */
-  readonly cells: (Cell | undefined)[];
-  /** By key id: the last bucket that is not slow; Infinity when there is no threshold. */
+  /** By key id: its cell's number in the cell log, once something was noted for it. */
+  readonly cellNumbers: (number | undefined)[];
+  /** By key id: the last bucket that is not slow; the last of all without a threshold. */
   readonly slowBuckets: number[];
   /** Whole keys seen, folded or not. */
   readonly demand: Hll;
@@ -61,7 +62,7 @@ export function createSegment(options: {
     cube,
     admission: createKeyAdmission(cube.keys, options.limits),
     thresholds: options.thresholds,
-    cells: [],
+    cellNumbers: [],
     slowBuckets: [],
     demand: createHll(),
     foldedSpans: new Float64Array(options.dimensions.length),
@@ -80,6 +81,15 @@ export function admitKey(segment: Segment, key: CompositeKey): Admission {
   return admission;
 }
 
+/** The number under which `log` takes what is added to the cell of a key. */
+export function cellNumberOf(segment: Segment, id: KeyId, log: CellLog): number {
+  const known = segment.cellNumbers[id];
+  if (known !== undefined) return known;
+  const number = log.enter(cellOf(segment.cube, id));
+  segment.cellNumbers[id] = number;
+  return number;
+}
+
 function slowBucketOf(segment: Segment, id: KeyId): number {
   const key = segment.cube.keys.keys[id] as CompositeKey;
   const found = segment.thresholds.slowBucketOf({
@@ -88,15 +98,26 @@ function slowBucketOf(segment: Segment, id: KeyId): number {
     kind: key[kindAt] as string,
     peer: key[peerAt] as string,
   });
-  return found ?? Number.POSITIVE_INFINITY;
+  return found ?? bucketIndexMax;
 }
 
 const utf8 = new TextEncoder();
-const hashed = new Uint32Array(2);
+
+/** A key with the hash it is counted by, once that is known. */
+export interface DemandedKey {
+  readonly key: CompositeKey;
+  /** Uint32Array [low, high]. */
+  demandHash: Uint32Array | undefined;
+}
 
 /** Counts a whole key into the demand, before any folding. */
-export function addDemand(segment: Segment, key: CompositeKey, sipKey: SipKey): void {
-  const bytes = utf8.encode(key.join("\u0000"));
-  sipHash24(sipKey, bytes, 0, bytes.length, hashed);
-  addHll(segment.demand, hashed[0] as number, hashed[1] as number);
+export function addDemand(segment: Segment, demanded: DemandedKey, sipKey: SipKey): void {
+  let hash = demanded.demandHash;
+  if (hash === undefined) {
+    const bytes = utf8.encode(demanded.key.join("\u0000"));
+    hash = new Uint32Array(2);
+    sipHash24(sipKey, bytes, 0, bytes.length, hash);
+    demanded.demandHash = hash;
+  }
+  addHll(segment.demand, hash[0] as number, hash[1] as number);
 }

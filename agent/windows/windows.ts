@@ -8,6 +8,7 @@
  */
 import type { KeyTable } from "../../sketch/key.ts";
 import type { KeyLimits } from "../reduce/key-admission.ts";
+import { CellLog } from "./cell-log.ts";
 import { createSegment, type Segment } from "./segment.ts";
 import type { ThresholdTable } from "./threshold-table.ts";
 
@@ -26,10 +27,19 @@ const lateSegmentsMax = 64;
 
 export type Refusal = "past" | "future" | "crowded";
 
+/** The end of the oldest spans that are taken, milliseconds. */
+export function oldestEndMs(nowMs: number): number {
+  return nowMs - pastMsMax;
+}
+
+export function newestEndMs(nowMs: number): number {
+  return nowMs + futureMsMax;
+}
+
 /** Why the time of a span that ended at `endMs` is not taken; undefined when it is. */
 export function refusalOf(endMs: number, nowMs: number): "past" | "future" | undefined {
-  if (endMs < nowMs - pastMsMax) return "past";
-  return endMs > nowMs + futureMsMax ? "future" : undefined;
+  if (endMs < oldestEndMs(nowMs)) return "past";
+  return endMs > newestEndMs(nowMs) ? "future" : undefined;
 }
 
 export function windowStartOf(endMs: number): number {
@@ -44,24 +54,38 @@ function watermarkAt(nowMs: number): number {
 export interface WindowsOptions {
   readonly dimensions: readonly string[];
   readonly limits: KeyLimits;
+  /** Deltas open at a time; `lateSegmentsMax` unless several share it. */
+  readonly lateSegmentsMax?: number;
   /** Called with a segment that has to go out; it is closed when this returns. */
   seal(segment: Segment): void;
 }
 
+interface Adopted {
+  /** Of the first window they are for. */
+  readonly fromMs: number;
+  readonly table: ThresholdTable;
+}
+
+/** Thresholds for windows to come, and those of the windows that may still be opened late. */
+const adoptedMax = 8;
+
 export class Windows {
+  /** What spans add to the cells of open segments. */
+  readonly cellLog = new CellLog();
   readonly #options: WindowsOptions;
   readonly #open = new Map<number, Segment>();
   readonly #tables = new Map<number, KeyTable>();
   readonly #sealedAtMs = new Map<number, number>();
   #nextId = 1;
   #nowMs: number;
-  thresholds: ThresholdTable;
+  /** Oldest first. */
+  #adopted: readonly Adopted[];
   /** Every window that ended by then has been sealed. */
   watermarkMs: number;
 
   constructor(options: WindowsOptions, nowMs: number, thresholds: ThresholdTable) {
     this.#options = options;
-    this.thresholds = thresholds;
+    this.#adopted = [{ fromMs: Number.NEGATIVE_INFINITY, table: thresholds }];
     this.#nowMs = nowMs;
     this.watermarkMs = watermarkAt(nowMs);
   }
@@ -69,6 +93,21 @@ export class Windows {
   /** Key tables of the open segments and of the sealed ones that are remembered. */
   get tables(): ReadonlyMap<number, KeyTable> {
     return this.#tables;
+  }
+
+  /** The newest ones. */
+  get thresholds(): ThresholdTable {
+    return (this.#adopted.at(-1) as Adopted).table;
+  }
+
+  /** Puts thresholds in force for windows from `fromMs` on that are not open yet. */
+  adopt(table: ThresholdTable, fromMs = Number.NEGATIVE_INFINITY): void {
+    const before = this.#adopted.filter((other) => other.fromMs < fromMs);
+    this.#adopted = [...before, { fromMs, table }].slice(-adoptedMax);
+  }
+
+  get open(): Iterable<Segment> {
+    return this.#open.values();
   }
 
   get openCount(): number {
@@ -90,13 +129,14 @@ export class Windows {
   segmentAt(windowStartMs: number): Segment | undefined {
     const known = this.#open.get(windowStartMs);
     if (known !== undefined) return known;
-    if (this.isLate(windowStartMs) && this.#late().length >= lateSegmentsMax) return undefined;
+    const lateMax = this.#options.lateSegmentsMax ?? lateSegmentsMax;
+    if (this.isLate(windowStartMs) && this.#late().length >= lateMax) return undefined;
     const segment = createSegment({
       id: this.#nextId++,
       windowStartMs,
       dimensions: this.#options.dimensions,
       limits: this.#options.limits,
-      thresholds: this.thresholds,
+      thresholds: this.#thresholdsOf(windowStartMs),
     });
     this.#open.set(windowStartMs, segment);
     this.#tables.set(segment.id, segment.cube.keys);
@@ -145,10 +185,30 @@ export class Windows {
     return expired;
   }
 
+  /**
+   * A segment id for spans of this open segment that are to be found by others but to say nothing
+   * of themselves any more.
+   */
+  createShadow(segment: Segment): number {
+    const id = this.#nextId++;
+    this.#tables.set(id, segment.cube.keys);
+    this.#sealedAtMs.set(id, this.#nowMs);
+    return id;
+  }
+
+  #thresholdsOf(windowStartMs: number): ThresholdTable {
+    const known = this.#adopted.findLast(({ fromMs }) => fromMs <= windowStartMs);
+    return (known ?? (this.#adopted[0] as Adopted)).table;
+  }
+
   #close(segment: Segment): void {
     this.#open.delete(segment.windowStartMs);
     this.#sealedAtMs.set(segment.id, this.#nowMs);
+    this.cellLog.drain();
     this.#options.seal(segment);
+    for (const number of segment.cellNumbers) {
+      if (number !== undefined) this.cellLog.leave(number);
+    }
   }
 
   #late(): Segment[] {

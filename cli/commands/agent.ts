@@ -3,6 +3,7 @@ import { createAgent } from "../../agent/agent.ts";
 import { createHttpLink } from "../../agent/export/http-link.ts";
 import { createMeter } from "../../base/meter.ts";
 import { renderBanner } from "../banner.ts";
+import { agentName, hashKeyPath, makeHashKey } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
@@ -16,7 +17,6 @@ import {
 import { commandName } from "../locations.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
-import { agentName, hashKeyPath, makeHashKey } from "./start.ts";
 
 const options = [
   {
@@ -34,8 +34,6 @@ const options = [
 ] as const;
 
 export const agentCommand: Command = {
-  name: "agent",
-  summary: "receive OTLP here, send sketches to a collector elsewhere",
   description: [
     "Receives OTLP on this node, reduces it to sketches and sends those to the collector. Raw spans and customer names stay here.",
     "All agents of one collector must hash customers with one key: give each the same 32 hexadecimal digits as BRUNT_AGENT_HASH_KEY, or file:<path> of a file that holds them. Without it a key is made below the data directory, which is right for a single agent only.",

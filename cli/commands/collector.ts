@@ -21,8 +21,6 @@ import { createTerminalLog } from "../terminal/terminal-log.ts";
 const options = [configOption, dataDirOption, ...collectorOptions, selfTelemetryOption];
 
 export const collectorCommand: Command = {
-  name: "collector",
-  summary: "merge the sketches of agents, find incidents, serve API and user interface",
   description: [
     "Receives sketch batches from agents, merges windows, detects, isolates and explains, and serves the API, the event stream and the user interface on one port.",
     "It listens on loopback; agents elsewhere need BRUNT_COLLECTOR_HOST, or collector.host in the file, and a network that keeps others out.",

@@ -22,8 +22,6 @@ const faultChoices = ["a", "b", "c", "d", "e", "f", "none"] as const;
 type FaultChoice = (typeof faultChoices)[number];
 
 export const demoCommand: Command = {
-  name: "demo",
-  summary: "start a shop of real services, break it, and watch",
   description: [
     "Starts Brunt and a shop of eleven services on this machine, with a database, a queue and customers. Learns for a minute, switches a fault on, and shows the incident as it forms, beside what the customers' own record says. Brunt sees nothing but the shop's OpenTelemetry spans.",
     "Faults: a errors in one version of payments, for one region and card type; b a slow database behind two services; c a dependency down; d a deploy that is slow for large carts only; e one customer with thousands of errors, which must not page; f a quiet service between cause and symptom.",

@@ -43,8 +43,6 @@ const options = [
 ] as const;
 
 export const replayCommand: Command = {
-  name: "replay",
-  summary: "run recorded OTLP through detection in event time",
   description: [
     "Reads recorded traces: OTLP/JSON, one request or one a line as the OpenTelemetry Collector's file exporter writes them, or protobuf; any of them gzipped. Nothing is kept afterwards.",
     "Each span is handed over in the second in which it ended, whatever file it is in, so files may overlap and come in any order. All of them are held in memory.",

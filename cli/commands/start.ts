@@ -1,10 +1,8 @@
 /** `brunt start`: agent and collector in one process. */
-import { hostname } from "node:os";
 import { join } from "node:path";
-import type { AgentConfig } from "../../agent/config.ts";
 import { renderBanner } from "../banner.ts";
 import { createBrunt } from "../brunt.ts";
-import { ensureHashKey } from "../hash-key.ts";
+import { agentName, hashKeyPath, makeHashKey } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { type Settings, settingsOrThrow } from "../line/settings.ts";
@@ -29,8 +27,6 @@ const options = [
 ];
 
 export const startCommand: Command = {
-  name: "start",
-  summary: "run agent and collector in one process",
   description: [
     "Receives OTLP, reduces it to sketches, detects, isolates and explains, and serves the API and the user interface; all on loopback, stored below the data directory.",
     "Every configuration field can be set in the file, as an environment variable (BRUNT_AGENT_KEYS_MAX is agent.keysMax), or, where there is one, by an option; the later wins.",
@@ -81,21 +77,4 @@ function readStartSettings(args: Arguments, system: System): Settings {
       collector: { dataDir: join(dataDir, "collector"), uiDir: uiDirectory },
     },
   });
-}
-
-export function hashKeyPath(dataDir: string): string {
-  return join(dataDir, "hash-key");
-}
-
-/** Makes the key's file, unless the user has named a key of their own. */
-export function makeHashKey(
-  { hashKey }: Pick<AgentConfig, "hashKey">,
-  { args, system }: { readonly args: Arguments; readonly system: System },
-): void {
-  const path = hashKeyPath(readDataDir(args, system));
-  if (hashKey.reveal() === `file:${path}`) ensureHashKey(path, system.randomBytes);
-}
-
-export function agentName(): string {
-  return hostname().slice(0, 128) || "agent";
 }

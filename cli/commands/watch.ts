@@ -9,8 +9,6 @@ import { exitCodes, type System } from "../system.ts";
 import { createIncidentPrinter } from "../terminal/incident-printer.ts";
 
 export const watchCommand: Command = {
-  name: "watch",
-  summary: "follow incidents as they open, change and resolve",
   description: [
     "Follows the collector's event stream. Each incident is one block: its title, the cause, where exactly it is, the customers affected with their 95 % bounds, and the path from the entry to the cause. While only its numbers move, an update is one line.",
     "After a lost connection it comes back and asks for what followed; events the collector no longer keeps are named as a gap.",

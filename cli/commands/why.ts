@@ -12,8 +12,6 @@ import { renderNeighbours, renderWalk } from "../terminal/render-graph.ts";
 import { renderIncident } from "../terminal/render-incident.ts";
 
 export const whyCommand: Command = {
-  name: "why",
-  summary: "the root-cause graph of an incident or a service, with its evidence",
   description: [
     "Prints the walk from the customer-facing entry to the cause as a tree, with the evidence and numbers of each hop and how far it carries: confirmed, likely or inconclusive.",
     "For a service it takes the newest incident that touches it, a firing one first; when there is none it shows who calls the service and whom it calls.",

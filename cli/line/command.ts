@@ -4,13 +4,18 @@ import type { System } from "../system.ts";
 import type { ArgumentSpec, Arguments, OptionSpec } from "./arguments.ts";
 
 export interface Command extends ArgumentSpec {
-  readonly name: string;
-  /** One line for the overview. */
-  readonly summary: string;
   /** Paragraphs for the command's own help. */
   readonly description: readonly string[];
   readonly examples: readonly { readonly line: string; readonly does: string }[];
   run(args: Arguments, system: System): Promise<number>;
+}
+
+/** What is known of a command before its code is loaded. */
+export interface CommandEntry {
+  readonly name: string;
+  /** One line for the overview. */
+  readonly summary: string;
+  load(): Promise<Command>;
 }
 
 /** A failure to be told in one line, without a stack. */

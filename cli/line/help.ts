@@ -2,11 +2,11 @@
 
 import { type Terminal, wrapText } from "../terminal/terminal.ts";
 import type { OptionSpec } from "./arguments.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandEntry } from "./command.ts";
 
 const widthMax = 100;
 
-export function renderOverview(commands: readonly Command[], terminal: Terminal): string {
+export function renderOverview(commands: readonly CommandEntry[], terminal: Terminal): string {
   const { bold, dim } = terminal.style;
   const width = Math.max(...commands.map(({ name }) => name.length));
   const rows = commands.map(({ name, summary }) => `  ${bold(name.padEnd(width))}  ${summary}`);
@@ -22,10 +22,10 @@ export function renderOverview(commands: readonly Command[], terminal: Terminal)
   ].join("\n");
 }
 
-export function renderHelp(command: Command, terminal: Terminal): string {
+export function renderHelp(name: string, command: Command, terminal: Terminal): string {
   const { bold, dim } = terminal.style;
   const width = Math.min(terminal.columns, widthMax);
-  const lines = [`usage: ${usageOf(command)}`, ""];
+  const lines = [`usage: ${usageOf(name, command)}`, ""];
   for (const paragraph of command.description) lines.push(...wrapText(paragraph, width), "");
   lines.push(bold("options"), ...optionLines(command.options, width), "");
   if (command.examples.length > 0) {
@@ -36,10 +36,10 @@ export function renderHelp(command: Command, terminal: Terminal): string {
   return lines.join("\n");
 }
 
-function usageOf(command: Command): string {
+function usageOf(name: string, command: Command): string {
   const { positional } = command;
   const tail = positional === undefined ? "" : ` ${positionalText(positional)}`;
-  return `brunt ${command.name}${tail} [options]`;
+  return `brunt ${name}${tail} [options]`;
 }
 
 function positionalText(positional: NonNullable<Command["positional"]>): string {

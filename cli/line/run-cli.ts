@@ -1,13 +1,13 @@
 /** From a command line to an exit code. */
 import { OperationalError } from "../../base/errors.ts";
 import { exitCodes, type System } from "../system.ts";
-import { type Arguments, parseArguments } from "./arguments.ts";
-import { type Command, CommandError, helpOption } from "./command.ts";
+import { parseArguments } from "./arguments.ts";
+import { type Command, type CommandEntry, CommandError, helpOption } from "./command.ts";
 import { renderHelp, renderOverview } from "./help.ts";
 import { suggestion } from "./nearest-name.ts";
 
 export interface Program {
-  readonly commands: readonly Command[];
+  readonly commands: readonly CommandEntry[];
   readonly version: string;
 }
 
@@ -26,19 +26,23 @@ export async function runCli(
     system.stdout.write(`brunt ${program.version}\n`);
     return exitCodes.ok;
   }
-  const command = program.commands.find((candidate) => candidate.name === name);
-  if (command === undefined) return refuseCommand(name, program, system);
-  return runCommand(command, rest, system);
+  const entry = program.commands.find((candidate) => candidate.name === name);
+  if (entry === undefined) return refuseCommand(name, program, system);
+  return runCommand(entry, rest, system);
 }
 
-function showHelp(name: string | undefined, program: Program, system: System): number {
+async function showHelp(
+  name: string | undefined,
+  program: Program,
+  system: System,
+): Promise<number> {
   if (name === undefined) {
     system.stdout.write(renderOverview(program.commands, system.stdout));
     return exitCodes.ok;
   }
-  const command = program.commands.find((candidate) => candidate.name === name);
-  if (command === undefined) return refuseCommand(name, program, system);
-  system.stdout.write(renderHelp(withHelp(command), system.stdout));
+  const entry = program.commands.find((candidate) => candidate.name === name);
+  if (entry === undefined) return refuseCommand(name, program, system);
+  system.stdout.write(renderHelp(name, withHelp(await entry.load()), system.stdout));
   return exitCodes.ok;
 }
 
@@ -54,37 +58,42 @@ function refuseCommand(name: string, program: Program, system: System): number {
 }
 
 async function runCommand(
-  plain: Command,
+  { name, load }: CommandEntry,
   argv: readonly string[],
   system: System,
 ): Promise<number> {
-  const command = withHelp(plain);
+  const command = withHelp(await load());
   const wantsHelp = argv.slice(0, endOfOptions(argv)).includes("--help");
   if (wantsHelp) {
-    system.stdout.write(renderHelp(command, system.stdout));
+    system.stdout.write(renderHelp(name, command, system.stdout));
     return exitCodes.ok;
   }
   const parsed = parseArguments(command, argv);
   if (!parsed.ok) {
-    for (const problem of parsed.error) system.stderr.write(`brunt ${command.name}: ${problem}\n`);
-    system.stderr.write(`brunt ${command.name} --help shows what there is\n`);
+    for (const problem of parsed.error) system.stderr.write(`brunt ${name}: ${problem}\n`);
+    system.stderr.write(`brunt ${name} --help shows what there is\n`);
     return exitCodes.usage;
   }
-  return runParsed(command, parsed.value, system);
+  return orExitCode(name, system, () => command.run(parsed.value, system));
 }
 
-async function runParsed(command: Command, args: Arguments, system: System): Promise<number> {
+/** The exit code of a run, or of the failure that ended it. */
+async function orExitCode(
+  name: string,
+  system: System,
+  run: () => Promise<number>,
+): Promise<number> {
   try {
-    return await command.run(args, system);
+    return await run();
   } catch (error) {
     if (error instanceof CommandError) {
       for (const line of error.message.split("\n")) {
-        system.stderr.write(`brunt ${command.name}: ${line}\n`);
+        system.stderr.write(`brunt ${name}: ${line}\n`);
       }
       return error.exitCode;
     }
     if (error instanceof OperationalError) {
-      system.stderr.write(`brunt ${command.name}: ${error.message} (${error.code})\n`);
+      system.stderr.write(`brunt ${name}: ${error.message} (${error.code})\n`);
       return exitCodes.failure;
     }
     throw error;

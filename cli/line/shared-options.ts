@@ -2,7 +2,6 @@
 
 import { readVersion } from "../locations.ts";
 import { noObserver, type Observer } from "../observer.ts";
-import { startSelfTelemetry } from "../self-telemetry.ts";
 import type { System } from "../system.ts";
 import type { Arguments, OptionSpec } from "./arguments.ts";
 import { textOption } from "./settings.ts";
@@ -84,5 +83,6 @@ export async function readSelfTelemetry(
   const names = { option: "self-telemetry", variable: "BRUNT_SELF_TELEMETRY", default: "" };
   const endpoint = textOption({ args, environment }, names);
   if (endpoint === "") return noObserver;
+  const { startSelfTelemetry } = await import("../self-telemetry.ts");
   return startSelfTelemetry({ endpoint, version: readVersion() });
 }

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Agent, createAgent } from "../../agent/agent.ts";
 import { defaultAgentConfig } from "../../agent/config.ts";
+import { createBufferPool } from "../../agent/receivers/body.ts";
 import { createByteBudget } from "../../agent/receivers/byte-budget.ts";
 import { createHttpReceiver } from "../../agent/receivers/http.ts";
 import { listen } from "../../agent/receivers/listen.ts";
@@ -242,6 +243,7 @@ test("with the bytes in flight exhausted: 503 and Retry-After, then service agai
     bytesMax: 10_000,
     connectionsMax: 10,
     budget,
+    pool: createBufferPool(),
     meter: createMeter(),
     ingest: () => ok({ accepted: 0, rejected: 0, message: "" }),
     renderMetrics: () => "",

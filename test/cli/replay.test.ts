@@ -8,8 +8,16 @@ import { runCli } from "../../cli/line/run-cli.ts";
 import { readRecording } from "../../cli/replay/recorded-files.ts";
 import { sliceRequest } from "../../cli/replay/slice-request.ts";
 import { createAttributeSlots } from "../../wire/attribute-slots.ts";
-import { visitSpans } from "../../wire/otlp-reader.ts";
-import { endMs } from "../../wire/span-view.ts";
+import { readTraces } from "../../wire/read-traces.ts";
+import {
+  createTraceTable,
+  endMs,
+  findSlot,
+  resourceColumn,
+  resourceWords,
+  spanIdAt,
+  spanWords,
+} from "../../wire/trace-table.ts";
 import { validateTraces } from "../../wire/validate-traces.ts";
 import { createMemorySystem } from "./memory-system.ts";
 import { asProtobuf, callsAsJson, recordingStartMs } from "./recorded-otlp.ts";
@@ -80,12 +88,18 @@ describe("slices", () => {
 
   /** Each span as its id, its end and where its service's name says it came from. */
   function spansOf(bytes: Uint8Array): string[] {
+    const table = createTraceTable();
+    expect(readTraces(bytes, slots, table).ok).toBe(true);
     const found: string[] = [];
-    visitSpans(bytes, slots, (view) => {
-      const { starts, ends } = view.resourceAttributes;
-      const service = Buffer.from(bytes.subarray(starts[0], ends[0])).toString("latin1");
-      found.push(`${view.spanIdLow} ${endMs(view)} ${service}`);
-    });
+    for (let span = 0; span < table.spanCount * spanWords; span += spanWords) {
+      const resource = (table.spans[span + resourceColumn] as number) * resourceWords;
+      const [from = 0, to = 0] = table.resources.subarray(resource);
+      const rows = table.resourceAttributes;
+      const [, start, end] = rows.words.subarray(findSlot(rows, from, to, 0));
+      const service = Buffer.from(bytes.subarray(start, end)).toString("latin1");
+      const idLow = table.view.getUint32((table.spans[span + spanIdAt] as number) + 4);
+      found.push(`${idLow} ${endMs(table, span)} ${service}`);
+    }
     return found;
   }
 

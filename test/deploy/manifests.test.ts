@@ -186,10 +186,10 @@ describe("what hangs together", () => {
 });
 
 /** The settings a container ends up with, by the command line's own reading. */
-function settingsOf(workload: Manifest): Settings {
+async function settingsOf(workload: Manifest): Promise<Settings> {
   const { args, env } = containerOf(workload);
   const [name, ...rest] = args as string[];
-  const command = commands.find((candidate) => candidate.name === name);
+  const command = await commands.find((candidate) => candidate.name === name)?.load();
   if (command === undefined) throw new Error(`no command ${name}`);
   const parsed = parseArguments(command, rest);
   if (!parsed.ok) throw new Error(parsed.error.join("\n"));
@@ -210,8 +210,8 @@ function settingsOf(workload: Manifest): Settings {
 }
 
 describe("the program agrees", () => {
-  test("with the agent's arguments, variables and file", () => {
-    const settings = settingsOf(agent).agent;
+  test("with the agent's arguments, variables and file", async () => {
+    const settings = (await settingsOf(agent)).agent;
     const { port } = manifestOf("Service", "brunt-collector").spec.ports[0];
     expect(settings.host).toBe("0.0.0.0");
     expect(settings.name).toBe("from the pod");
@@ -220,8 +220,8 @@ describe("the program agrees", () => {
     expect(settings.queueBytesMax).toBe(32 * 2 ** 20);
   });
 
-  test("with the collector's", () => {
-    const settings = settingsOf(collector).collector;
+  test("with the collector's", async () => {
+    const settings = (await settingsOf(collector)).collector;
     expect(settings.host).toBe("0.0.0.0");
     expect(settings.retentionHours).toBe(48);
   });

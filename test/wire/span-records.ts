@@ -1,8 +1,30 @@
 /** The product's reader, asked for records: the one place where these tests touch it. */
 import { textOf, utf8Of } from "../../wire/any-value.ts";
 import { type AttributeSlots, createAttributeSlots } from "../../wire/attribute-slots.ts";
-import { visitSpans } from "../../wire/otlp-reader.ts";
-import { type AttributeRanges, linkWordCount, type SpanView } from "../../wire/span-view.ts";
+import { readTraces } from "../../wire/read-traces.ts";
+import {
+  type AttributeRows,
+  attributeWords,
+  createTraceTable,
+  endAt,
+  firstAttribute,
+  firstLink,
+  flagsColumn,
+  kindColumn,
+  linkWords,
+  nameRange,
+  parentIdAt,
+  resourceAttributeRange,
+  resourceColumn,
+  resourceWords,
+  spanIdAt,
+  spanWords,
+  startAt,
+  statusColumn,
+  type TraceTable,
+  traceIdAt,
+  traceStateRange,
+} from "../../wire/trace-table.ts";
 import { type TraceLimits, validateTraces } from "../../wire/validate-traces.ts";
 import type { SpanRecord } from "./reference-reader.ts";
 
@@ -10,8 +32,10 @@ export interface Read {
   readonly spans: SpanRecord[];
   readonly rejected: number;
   readonly reason: string;
-  readonly endsBeforeStart: number;
 }
+
+/** One for all, as in the product: what a request leaves behind must not show in the next. */
+const table = createTraceTable();
 
 /** What the product reads, or the message of its refusal. */
 export function readProduct(
@@ -19,60 +43,74 @@ export function readProduct(
   wanted: readonly string[],
   limits?: TraceLimits,
 ): Read | string {
-  const valid = validateTraces(request, limits);
-  if (!valid.ok) return `${valid.error.code}: ${valid.error.message}`;
   const slots = createAttributeSlots(wanted);
-  const spans: SpanRecord[] = [];
-  const counts = visitSpans(request, slots, (span) => spans.push(recordOf(span, slots)));
-  if (counts.visited !== spans.length) throw new Error("visited is not what was visited");
-  if (counts.visited + counts.rejected !== valid.value.spans) throw new Error("spans are lost");
-  return {
-    spans,
-    rejected: counts.rejected,
-    reason: counts.rejectedReason,
-    endsBeforeStart: counts.endsBeforeStart,
-  };
+  const read = readTraces(request, slots, table, limits);
+  const valid = validateTraces(request, limits);
+  if (JSON.stringify(read) !== JSON.stringify(valid)) {
+    throw new Error(`read ${JSON.stringify(read)} but validated ${JSON.stringify(valid)}`);
+  }
+  if (!read.ok) return `${read.error.code}: ${read.error.message}`;
+  const spans = spansOf(table).map((span) => recordOf(table, span, slots));
+  if (spans.length + table.rejected !== read.value.spans) throw new Error("spans are lost");
+  return { spans, rejected: table.rejected, reason: table.rejectedReason };
 }
 
-export function recordOf(span: SpanView, slots: AttributeSlots): SpanRecord {
-  const { bytes } = span;
-  const words = [span.traceWord0, span.traceWord1, span.traceWord2, span.traceWord3];
-  const parent = wordsHex([span.parentIdHigh, span.parentIdLow]);
-  const links = Array.from({ length: span.linkCount }, (_, at) => {
-    const link = [...span.linkWords.subarray(at * linkWordCount, (at + 1) * linkWordCount)];
-    return `${wordsHex(link.slice(0, 4))}/${wordsHex(link.slice(4))}`;
-  });
+/** Where the rows of a table's spans begin. */
+export function spansOf(table: TraceTable): number[] {
+  return Array.from({ length: table.spanCount }, (_, at) => at * spanWords);
+}
+
+function recordOf(table: TraceTable, span: number, slots: AttributeSlots): SpanRecord {
+  const { bytes } = table;
+  const column = (at: number): number => table.spans[span + at] as number;
+  const text = (range: number): string => utf8Of(bytes, column(range), column(range + 1));
+  const id = (at: number, size: number): string =>
+    at === 0 ? "" : Buffer.from(bytes.subarray(at, at + size)).toString("hex");
+  const time = (at: number): bigint => (at === 0 ? 0n : table.view.getBigUint64(at, true));
+  const links = [...table.links.subarray(column(firstLink) * linkWords)].slice(
+    0,
+    (column(spanWords + firstLink) - column(firstLink)) * linkWords,
+  );
+  const resource = column(resourceColumn) * resourceWords + resourceAttributeRange;
+  const { resources } = table;
   return {
-    traceId: wordsHex(words),
-    spanId: wordsHex([span.spanIdHigh, span.spanIdLow]),
-    parentSpanId: parent === "0".repeat(16) ? "" : parent,
-    name: utf8Of(bytes, span.nameStart, span.nameEnd),
-    traceState: utf8Of(bytes, span.traceStateStart, span.traceStateEnd),
-    kind: span.kind,
-    statusCode: span.statusCode,
-    flags: span.flags,
-    startNs: (BigInt(span.startHigh) << 32n) | BigInt(span.startLow),
-    endNs: (BigInt(span.endHigh) << 32n) | BigInt(span.endLow),
-    attributes: attributesOf(bytes, span.attributes, slots),
-    resource: attributesOf(bytes, span.resourceAttributes, slots),
-    links,
-    resourceIndex: span.resourceIndex,
+    traceId: id(column(traceIdAt), 16),
+    spanId: id(column(spanIdAt), 8),
+    parentSpanId: id(column(parentIdAt), 8),
+    name: text(nameRange),
+    traceState: text(traceStateRange),
+    kind: column(kindColumn),
+    statusCode: column(statusColumn),
+    flags: column(flagsColumn) >>> 0,
+    startNs: time(column(startAt)),
+    endNs: time(column(endAt)),
+    attributes: attributesOf(table, slots, {
+      rows: table.attributes,
+      from: column(firstAttribute),
+      to: column(spanWords + firstAttribute),
+    }),
+    resource: attributesOf(table, slots, {
+      rows: table.resourceAttributes,
+      from: resources[resource] as number,
+      to: resources[resource + 1] as number,
+    }),
+    links: Array.from({ length: links.length / linkWords }, (_, at) => {
+      const [trace = 0, span = 0] = links.slice(at * linkWords);
+      return `${id(trace, 16)}/${id(span, 8)}`;
+    }),
+    resourceIndex: column(resourceColumn),
   };
 }
 
 function attributesOf(
-  bytes: Uint8Array,
-  ranges: AttributeRanges,
+  table: TraceTable,
   slots: AttributeSlots,
+  range: { rows: AttributeRows; from: number; to: number },
 ): Record<string, string> {
-  const found: [string, string][] = [];
-  for (const [slot, name] of slots.names.entries()) {
-    const start = ranges.starts[slot] as number;
-    if (start !== 0) found.push([name, textOf(bytes, start, ranges.ends[slot] as number)]);
+  const found = new Map<string, string>();
+  for (let row = range.from; row < range.to; row++) {
+    const [slot = 0, start, end] = range.rows.words.subarray(row * attributeWords);
+    found.set(slots.names[slot] as string, textOf(table.bytes, start as number, end as number));
   }
-  return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function wordsHex(words: readonly number[]): string {
-  return words.map((word) => word.toString(16).padStart(8, "0")).join("");
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,4 +1,4 @@
-/** The npm packages that sketches are measured against; neither ships types. */
+/** The npm packages that t-digest and HyperLogLog are measured against; neither ships types. */
 import { createRequire } from "node:module";
 import { murmur128 } from "./murmur-128.ts";
 

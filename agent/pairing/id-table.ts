@@ -1,0 +1,96 @@
+/**
+ * From span id and trace to a row.
+ *
+ *   slots  Int32Array [power of two, at most half full, 2]   row (-1 = free), and the low word of
+ *          the id, which spares a visit to the row for nearly every slot that is taken
+ *
+ * Probes are bounded and places depend on a secret seed, so chosen ids cannot make the table slow;
+ * what finds no room is refused.
+ */
+import { blockOf, idHash } from "./id-hash.ts";
+
+/** What else is known of the rows. */
+export interface IdRows {
+  readonly idHigh: Uint32Array;
+  readonly trace: Uint32Array;
+}
+
+const none = -1;
+const slotWords = 2;
+const slotsPerRow = 2;
+/** Sixteen slots. */
+const blockWords = 32;
+const blocksPerTrace = 4;
+const probesMax = 256;
+
+export class IdTable {
+  readonly #seed: number;
+  #slots: Int32Array;
+
+  /** For so many rows, a power of two. */
+  constructor(seed: number, rowsMax: number) {
+    this.#seed = seed;
+    this.#slots = new Int32Array(rowsMax * slotsPerRow * slotWords).fill(none);
+  }
+
+  /** Empties the table and makes it one for so many rows. */
+  clear(rowsMax: number): void {
+    const size = rowsMax * slotsPerRow * slotWords;
+    if (this.#slots.length !== size) this.#slots = new Int32Array(size);
+    this.#slots.fill(none);
+  }
+
+  /** -1 for a slot that is free. */
+  rowAt(slot: number): number {
+    return this.#slots[slot] as number;
+  }
+
+  put(slot: number, row: number, idLow: number): void {
+    this.#slots[slot] = row;
+    this.#slots[slot + 1] = idLow;
+  }
+
+  /**
+   * Where this id is or would go in the table; -1 when the probes are used up. First in the blocks
+   * of its trace, so that the spans of a trace share a few lines of the cache; when those are full,
+   * from a place of its own on, so that a trace of any size makes no cluster. Ids leave only when
+   * the table is made anew, so a free slot ends a search.
+   */
+  slotOf(rows: IdRows, idHigh: number, idLow: number, trace: number): number {
+    const table = this.#slots;
+    const mask = table.length - 1;
+    for (let turn = 0; turn < blocksPerTrace; turn++) {
+      const block = blockOf(this.#seed, trace, turn) & mask;
+      for (let slot = block; slot < block + blockWords; slot += slotWords) {
+        if (table[slot] === none || this.#isAt(rows, slot, idHigh, idLow, trace)) return slot;
+      }
+    }
+    let slot = (idHash(this.#seed, idHigh, idLow) * slotWords) & mask;
+    for (let probe = 0; probe < probesMax; probe++) {
+      if (table[slot] === none || this.#isAt(rows, slot, idHigh, idLow, trace)) return slot;
+      slot = (slot + slotWords) & mask;
+    }
+    return none;
+  }
+
+  /** The first free slot for an id that is not there. */
+  freeSlotOf(idHigh: number, idLow: number, trace: number): number {
+    const table = this.#slots;
+    const mask = table.length - 1;
+    for (let turn = 0; turn < blocksPerTrace; turn++) {
+      const block = blockOf(this.#seed, trace, turn) & mask;
+      for (let slot = block; slot < block + blockWords; slot += slotWords) {
+        if (table[slot] === none) return slot;
+      }
+    }
+    let slot = (idHash(this.#seed, idHigh, idLow) * slotWords) & mask;
+    while (table[slot] !== none) slot = (slot + slotWords) & mask;
+    return slot;
+  }
+
+  #isAt(rows: IdRows, slot: number, idHigh: number, idLow: number, trace: number): boolean {
+    if (this.#slots[slot + 1] !== (idLow | 0)) return false;
+    const row = this.#slots[slot] as number;
+    return rows.idHigh[row] === idHigh && rows.trace[row] === trace;
+  }
+}

@@ -1,0 +1,47 @@
+/** Takes batches over HTTP as a collector does, and keeps only their sizes. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface NullCollector {
+  readonly url: string;
+  readonly batches: number;
+  readonly bytes: number;
+  close(): Promise<void>;
+}
+
+export async function startNullCollector(): Promise<NullCollector> {
+  const seen = { batches: 0, bytes: 0 };
+  const server = createServer((request, response) => {
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+    });
+    request.on("end", () => {
+      const isBatch = request.method === "POST";
+      if (isBatch) {
+        seen.batches++;
+        seen.bytes += size;
+      }
+      const ack = { have: [], thresholdsRevision: 0, collectorTimeMs: Date.now() };
+      const thresholds = { revision: 0, items: [] };
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify(isBatch ? ack : thresholds));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    get batches() {
+      return seen.batches;
+    },
+    get bytes() {
+      return seen.bytes;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,30 @@
+/** Puts tables into docs/performance.md, each between its own pair of markers. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { renderMarkdown, type Table } from "./table.ts";
+
+const page = "docs/performance.md";
+
+export function writeDocs(tables: readonly Table[]): void {
+  let text = readFileSync(page, "utf8");
+  for (const table of tables) {
+    text = replaceBetween(text, table.area, `${renderMarkdown(table)}\n${machine()}\n`);
+  }
+  writeFileSync(page, text);
+}
+
+/** Replaces what stands between `<!-- bench:name -->` and `<!-- /bench:name -->`. */
+export function replaceBetween(text: string, name: string, content: string): string {
+  const open = `<!-- bench:${name} -->`;
+  const start = text.indexOf(open);
+  const end = text.indexOf(`<!-- /bench:${name} -->`);
+  if (start < 0 || end < start) throw new Error(`${page} has no place for ${name}`);
+  return `${text.slice(0, start + open.length)}\n\n${content}\n${text.slice(end)}`;
+}
+
+/** The machine as a class of machines. */
+function machine(): string {
+  const cores = cpus();
+  const model = (cores[0]?.model ?? "unknown processor").replace(/ \d+-Core Processor.*$/, "");
+  return `Measured on ${cores.length} cores, ${model.trim()}, Node ${process.version}.`;
+}

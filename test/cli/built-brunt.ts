@@ -1,0 +1,109 @@
+/** `brunt` compiled, as processes of its own under plain Node; types are checked elsewhere. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+export interface BuiltBrunt {
+  start(argv: readonly string[], environment?: Readonly<Record<string, string>>): BruntProcess;
+  /** Ends what still runs and removes what was built. */
+  remove(): Promise<void>;
+}
+
+export interface BruntProcess {
+  readonly child: ChildProcess;
+  /** What it has printed and logged so far. */
+  readonly text: string;
+  /** Resolves with the first match in what it prints; rejects when it ends before. */
+  says(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Every script the process has loaded, as URLs; Node's own begin with `node:`. */
+  scripts(): Promise<readonly string[]>;
+  /** SIGTERM; gives the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Compiles into a folder of its own below `dist/`, where Node finds the packages. */
+export function buildBrunt(): BuiltBrunt {
+  mkdirSync(join(root, "dist"), { recursive: true });
+  const folder = mkdtempSync(join(root, "dist/test-"));
+  const target = join(folder, "dist");
+  const compiler = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--noCheck"];
+  execFileSync(process.execPath, [...compiler, "--outDir", target], { cwd: root });
+  writeFileSync(join(folder, "package.json"), '{ "type": "module", "version": "0.0.0" }');
+  const dataDir = mkdtempSync(join(tmpdir(), "brunt-built-"));
+  const running: BruntProcess[] = [];
+  return {
+    start(argv, environment = {}) {
+      const brunt = run([join(target, "cli/main.js"), ...argv, "--data-dir", dataDir], environment);
+      running.push(brunt);
+      return brunt;
+    },
+    async remove() {
+      for (const { child } of running) if (child.exitCode === null) child.kill("SIGKILL");
+      rmSync(folder, { recursive: true });
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Answers every message with the scripts that V8 knows by then. */
+const probe = `
+import { Session } from "node:inspector";
+process.on("message", () => {
+  const session = new Session();
+  const urls = [];
+  session.connect();
+  session.on("Debugger.scriptParsed", ({ params }) => urls.push(params.url));
+  session.post("Debugger.enable", () => process.send(urls));
+  session.disconnect();
+});
+process.channel?.unref();
+`;
+
+function run(argv: readonly string[], environment: Readonly<Record<string, string>>): BruntProcess {
+  const preload = `data:text/javascript,${encodeURIComponent(probe)}`;
+  const child = spawn(process.execPath, ["--import", preload, ...argv], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  let text = "";
+  const listeners = new Set<() => void>();
+  const ended = once(child, "close").then(() => child.exitCode);
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+      for (const listener of listeners) listener();
+    });
+  }
+  return {
+    child,
+    get text() {
+      return text;
+    },
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const match = pattern.exec(text);
+          if (match === null) return;
+          listeners.delete(look);
+          resolve(match);
+        };
+        listeners.add(look);
+        void ended.then(() => reject(new Error(`it ended before it said ${pattern}: ${text}`)));
+        look();
+      }),
+    async scripts() {
+      child.send("scripts");
+      const [urls] = await once(child, "message");
+      return urls;
+    },
+    async stop() {
+      child.kill("SIGTERM");
+      return ended;
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * Sketch batches: bytes are refused, or are those of a batch. A batch that is taken can be written
+ * and read again, and is the same to the byte from then on, so nothing invalid got in. (The bytes
+ * taken may differ from those written: a varint may be padded, half-edges come in any order.)
+ */
+import { createAgent } from "../../agent/agent.ts";
+import { defaultAgentConfig } from "../../agent/config.ts";
+import { createVirtualClock } from "../../base/clock.ts";
+import { silentLog } from "../../base/log.ts";
+import { createMeter } from "../../base/meter.ts";
+import { createPrng } from "../../base/prng.ts";
+import { decodeSketchBatch, encodeSketchBatch } from "../../wire/sketch-batch.ts";
+import type { Fault, Verdicts } from "./otlp-target.ts";
+import { fuzzStartMs } from "./seeds.ts";
+
+/** Requests of which one window is made. */
+const requestsPerBatch = 5;
+const sealedMs = 30_000;
+
+/** What an agent ships for these requests. */
+export async function makeBatchSeeds(requests: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  const clock = createVirtualClock(fuzzStartMs);
+  const prng = createPrng(9);
+  const batches: Uint8Array[] = [];
+  const agent = createAgent(
+    { ...defaultAgentConfig(), listen: false, dimensions: ["customer.id"] },
+    {
+      clock,
+      log: silentLog,
+      meter: createMeter(),
+      randomBytes: (size) => Uint8Array.from({ length: size }, () => prng.integer(256)),
+      link: {
+        send: async (batch) => {
+          batches.push(batch);
+          return { have: [], thresholdsRevision: 0, collectorTimeMs: 0 };
+        },
+        thresholds: async () => ({ revision: 0, items: [] }),
+      },
+    },
+  );
+  await agent.start();
+  for (const [index, request] of requests.entries()) {
+    agent.ingest(request);
+    if (index % requestsPerBatch === 0) clock.advance(sealedMs);
+  }
+  await agent.shutdown();
+  return batches;
+}
+
+export function checkBatch(input: Uint8Array, verdicts: Verdicts): Fault {
+  const decoded = decodeSketchBatch(input);
+  if (!decoded.ok) {
+    verdicts.refused++;
+    return decoded.error.message === "" ? "refused without a reason" : undefined;
+  }
+  verdicts.accepted++;
+  const written = encodeSketchBatch(decoded.value);
+  const again = decodeSketchBatch(written);
+  if (!again.ok) return `taken, but written it is refused: ${again.error.message}`;
+  const isSame = Buffer.compare(encodeSketchBatch(again.value), written) === 0;
+  return isSame ? undefined : "comes back as other bytes";
+}

@@ -1,0 +1,27 @@
+/** `npm run hostile -- [D1] [D2] [D4] [D5]`: one JSON line a row; ends with 1 when one fails. */
+import { fuzz } from "../fuzz/fuzz.ts";
+import { decompressionBombs } from "./decompression-bombs.ts";
+import { hashFlooding } from "./hash-flooding.ts";
+import { hostileSketches } from "./hostile-sketches.ts";
+import { type Row, rowOf } from "./row.ts";
+
+const mutants = 100_000;
+
+const rows: Readonly<Record<Row["row"], () => Promise<Row>>> = {
+  D1: decompressionBombs,
+  async D2() {
+    const { inputs, faultCount, hangs } = await fuzz({ seed: 1, count: mutants });
+    const value = { faults: faultCount, hangs };
+    return rowOf({ row: "D2", n: inputs, value, limit: { faults: 0, hangs: 0 } });
+  },
+  D4: hashFlooding,
+  D5: hostileSketches,
+};
+
+const asked = process.argv.slice(2);
+for (const [name, run] of Object.entries(rows)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const row = await run();
+  process.stdout.write(`${JSON.stringify(row)}\n`);
+  if (!row.pass) process.exitCode = 1;
+}
