@@ -51,10 +51,10 @@ export class IdTable {
   }
 
   /**
-   * Where this id is or would go in the table; -1 when the probes are used up. First in the blocks of
-   * its trace, so that the spans of a trace share a few lines of the cache; when those are full,
-   * from a place of its own on, so that a trace of any size makes no cluster. Ids leave only when
-   * the table is made anew, so a free slot ends a search.
+   * Where this id is or would go; -1 when the probes are used up. First in the blocks of its trace,
+   * so that the spans of a trace share a few lines of the cache; when those are full, from a place
+   * of its own on, so that a trace of any size makes no cluster. Ids leave only when the table is
+   * made anew, so a free slot ends a search.
    */
   slotOf(rows: IdRows, idHigh: number, idLow: number, trace: number): number {
     const table = this.#slots;
