@@ -142,7 +142,7 @@ export class WorkerCrew {
 
   #hear(hand: Hand, message: FromWorker): void {
     const { owner, process } = hand;
-    const { merger } = this.#settings;
+    const { merger, log } = this.#settings;
     switch (message.type) {
       case "ready":
         process.send(this.#settings.startMessage());
@@ -150,6 +150,7 @@ export class WorkerCrew {
       case "listening":
         hand.isListening = true;
         this.#ports = message.ports;
+        if (!this.#isStarting) log.info("a worker listens again", { worker: owner });
         merger.join({ owner, send: (content) => process.send(content) });
         break;
       case "failed":

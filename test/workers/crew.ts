@@ -29,7 +29,7 @@ export interface Crew {
   readonly link: RecordingLink;
   readonly merger: WorkerMerger;
   /** Gives a request to a worker, which takes it or not. */
-  offer(worker: number, spans: readonly SpanLiteral[]): Result<Ingested>;
+  offer(worker: number, request: Uint8Array): Result<Ingested>;
   /** As `offer`, but fails when it is refused. */
   ingest(worker: number, ...spans: SpanLiteral[]): void;
   /** Moves time to `offsetMs` after the fixture's start and lets batches out. */
@@ -47,8 +47,11 @@ interface Wire {
   held: FromWorker[] | undefined;
 }
 
-/** The crew of `count` workers that `startTestAgent` is one of one. */
-export function startCrew(count: number, config: Partial<AgentConfig> = {}): Crew {
+/**
+ * The crew of `count` workers that `startTestAgent` is one of one. News of thresholds takes
+ * `newsMs` longer from each worker to the next.
+ */
+export function startCrew(count: number, config: Partial<AgentConfig> = {}, newsMs = 0): Crew {
   const clock = createVirtualClock(fixtureStartMs);
   const meter = createMeter();
   const link = createRecordingLink();
@@ -58,7 +61,10 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}): Cre
   const outlet = createOutlet(whole, settings, (thresholds) => {
     const fromMs = adoptionMs(clock.nowMs());
     batches.windows.adopt(createThresholdTable(thresholds), fromMs);
-    for (const { pipeline } of wires) pipeline.adopt(copied({ thresholds, fromMs }));
+    for (const [owner, { pipeline }] of wires.entries()) {
+      const news = copied({ thresholds, fromMs });
+      clock.after(owner * newsMs, () => pipeline.adopt(news));
+    }
   });
   const takeRejected = (): number => merger.takeRejected();
   const batches = new BatchMaker({ ...outlet.batchOptions, takeRejected });
@@ -94,8 +100,8 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}): Cre
     if (merger.late.length === 0) void merger.seal(clock.nowMs(), { all: false });
   });
   const wireOf = (worker: number): Wire => wires[worker % count] as Wire;
-  const offer = (worker: number, spans: readonly SpanLiteral[]): Result<Ingested> =>
-    wireOf(worker).pipeline.ingest(requestOf(spans));
+  const offer = (worker: number, request: Uint8Array): Result<Ingested> =>
+    wireOf(worker).pipeline.ingest(request);
   return {
     clock,
     meter,
@@ -103,7 +109,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}): Cre
     merger,
     offer,
     ingest(worker, ...spans) {
-      const result = offer(worker, spans);
+      const result = offer(worker, requestOf(spans));
       if (!result.ok) throw new Error(result.error.message);
     },
     async moveTo(offsetMs) {
