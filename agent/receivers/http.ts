@@ -21,7 +21,7 @@ export interface HttpReceiverOptions extends BodyLimits {
   readonly meter: Meter;
   ingest(bytes: Uint8Array): Result<Ingested>;
   /** The text of GET /metrics. */
-  renderMetrics(): string;
+  renderMetrics(): string | Promise<string>;
   /** Whether GET /readyz says yes. */
   isReady(): boolean;
 }
@@ -31,6 +31,7 @@ const requestTimeoutMs = 15_000;
 const keepAliveTimeoutMs = 60_000;
 const checkIntervalMs = 1_000;
 const retryAfterSeconds = 5;
+const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 /** An answer may come before the body has; a client that sends on and on is cut off here. */
 const discardedBytesMax = 32 * 1_048_576;
 
@@ -52,6 +53,8 @@ export function createHttpReceiver(options: HttpReceiverOptions): Server {
     (request, response) => {
       const path = (request.url ?? "").split("?", 1)[0] as string;
       if (path === "/v1/traces") receiveTraces(request, response, options, shed);
+      else if (path === "/metrics" && isRead(request))
+        void answerMetrics(request, response, options);
       else answer(request, response, otherPath(request, path, options));
     },
   );
@@ -201,17 +204,27 @@ function overloaded(encoding: Encoding): Answer {
 }
 
 function otherPath(request: IncomingMessage, path: string, options: HttpReceiverOptions): Answer {
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  if (isRead && path === "/metrics") {
-    const type = "text/plain; version=0.0.4; charset=utf-8";
-    return { status: 200, type, body: options.renderMetrics() };
-  }
-  if (isRead && path === "/livez") return { status: 200, type: "text/plain", body: "ok\n" };
-  if (isRead && path === "/readyz") {
+  if (isRead(request) && path === "/livez")
+    return { status: 200, type: "text/plain", body: "ok\n" };
+  if (isRead(request) && path === "/readyz") {
     const ready = options.isReady();
     return { status: ready ? 200 : 503, type: "text/plain", body: ready ? "ok\n" : "starting\n" };
   }
   return refusal(404, encodingOf(request) ?? "json", signalHint(path));
+}
+
+function isRead({ method }: IncomingMessage): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Several workers have to be asked for their figures, one has its own at hand. */
+async function answerMetrics(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: HttpReceiverOptions,
+): Promise<void> {
+  const body = await options.renderMetrics();
+  answer(request, response, { status: 200, type: metricsType, body });
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, content: Answer): void {

@@ -5,9 +5,8 @@
  *   ranges  Int32Array [count * 3]  what the part is, and its range
  *
  * Kept as words: how many, the head, then for each part a word of what it is and its size, and its
- * bytes as little-endian words.
- * A known selection is compared where the bytes lie: copying them first took
- * as long again.
+ * bytes as little-endian words. A known selection is compared where the bytes lie; copying them
+ * first took as long again.
  *
  * The hash knows the ends of a part alone. Whoever sends parts that differ in the middle makes
  * selections meet, which costs no more than sending new ones would.

@@ -1,7 +1,7 @@
 /**
  * The times of all spans of a request as doubles, before anything is done with a span.
  *
- *   times  Float64Array [spanCount, 2]  end since an epoch, and duration; nanoseconds
+ *   times  Float64Array [spanCount, 2]   end since an epoch, and duration, in nanoseconds
  *
  * One small loop, because a double that is handed from function to function is boxed: span by span
  * that was 170 bytes of garbage each. A span that ends before it starts, or has no start, has

@@ -16,14 +16,14 @@ export const windowLengthMs = 10_000;
 /** How long after its end a window waits for spans on their way. */
 const graceMs = 5_000;
 const pastMsMax = 48 * 3_600_000;
-const futureMsMax = 30_000;
+export const futureMsMax = 30_000;
 /** How long after its seal a segment's spans can still be found as parents and children. */
 const rememberedMs = 10_000;
 /**
  * Deltas open at a time: ten minutes of backlog. Spans of further old windows are refused until the
  * next tick, or one request full of old times would push every batch out of the queue.
  */
-const lateSegmentsMax = 64;
+export const lateSegmentsMax = 64;
 
 export type Refusal = "past" | "future" | "crowded";
 
@@ -67,7 +67,7 @@ interface Adopted {
 }
 
 /** Thresholds for windows to come, and those of the windows that may still be opened late. */
-const adoptedMax = 8;
+export const adoptedMax = 8;
 
 export class Windows {
   /** What spans add to the cells of open segments. */

@@ -16,6 +16,7 @@ const trialsByCount: Readonly<Record<number, number>> = {
   100: 100,
   1000: 60,
   10000: 40,
+  40000: 30,
   100000: 20,
   1000000: 8,
   10000000: 2,

@@ -1,7 +1,7 @@
 /** `brunt agent`: the agent alone, sending to a collector elsewhere. */
-import { createAgent } from "../../agent/agent.ts";
 import { createHttpLink } from "../../agent/export/http-link.ts";
 import { createMeter } from "../../base/meter.ts";
+import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
 import { agentName, hashKeyPath, makeHashKey } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
@@ -13,6 +13,7 @@ import {
   readDataDir,
   readSelfTelemetry,
   selfTelemetryOption,
+  workersOption,
 } from "../line/shared-options.ts";
 import { commandName } from "../locations.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
@@ -30,6 +31,7 @@ const options = [
   configOption,
   dataDirOption,
   ...agentOptions,
+  workersOption,
   selfTelemetryOption,
 ] as const;
 
@@ -58,6 +60,7 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   const httpLink = createHttpLink(settings.collectorUrl);
   const link = observer.observeLink(httpLink);
   const meter = createMeter();
+  const createAgent = await loadAgentFactory(settings);
   const agent = createAgent(settings, {
     clock,
     log: createTerminalLog(stderr, clock),

@@ -1,5 +1,6 @@
 /** `brunt start`: agent and collector in one process. */
 import { join } from "node:path";
+import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
 import { createBrunt } from "../brunt.ts";
 import { agentName, hashKeyPath, makeHashKey } from "../identity.ts";
@@ -13,6 +14,7 @@ import {
   readDataDir,
   readSelfTelemetry,
   selfTelemetryOption,
+  workersOption,
 } from "../line/shared-options.ts";
 import { commandName, uiDirectory } from "../locations.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
@@ -23,6 +25,7 @@ const options = [
   dataDirOption,
   ...agentOptions,
   ...collectorOptions,
+  workersOption,
   selfTelemetryOption,
 ];
 
@@ -48,7 +51,8 @@ async function runStart(args: Arguments, system: System): Promise<number> {
   makeHashKey(settings.agent, { args, system });
   const { clock, stdout, stderr, randomBytes } = system;
   const log = createTerminalLog(stderr, clock);
-  const brunt = createBrunt({ settings, clock, log, observer, randomBytes });
+  const createAgent = await loadAgentFactory(settings.agent);
+  const brunt = createBrunt({ settings, clock, log, observer, randomBytes, createAgent });
   await brunt.start();
   const { grpc, http } = brunt.agent.ports;
   const addresses = {

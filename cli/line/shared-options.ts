@@ -43,6 +43,17 @@ export const agentOptions: readonly OptionSpec[] = [
   },
 ];
 
+export const workersOption: OptionSpec = {
+  name: "workers",
+  kind: "integer",
+  value: "<count>",
+  help: "processes that receive and reduce OTLP on the same ports",
+  default: "1",
+  field: "agent.workers",
+  min: 1,
+  max: 64,
+};
+
 export const collectorOptions: readonly OptionSpec[] = [
   {
     name: "port",

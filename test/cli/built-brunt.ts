@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface BuiltBrunt {
-  start(argv: readonly string[], environment?: Readonly<Record<string, string>>): BruntProcess;
+  start(argv: readonly string[]): BruntProcess;
   /** Ends what still runs and removes what was built. */
   remove(): Promise<void>;
 }
@@ -37,8 +37,8 @@ export function buildBrunt(): BuiltBrunt {
   const dataDir = mkdtempSync(join(tmpdir(), "brunt-built-"));
   const running: BruntProcess[] = [];
   return {
-    start(argv, environment = {}) {
-      const brunt = run([join(target, "cli/main.js"), ...argv, "--data-dir", dataDir], environment);
+    start(argv) {
+      const brunt = run([join(target, "cli/main.js"), ...argv, "--data-dir", dataDir]);
       running.push(brunt);
       return brunt;
     },
@@ -50,24 +50,26 @@ export function buildBrunt(): BuiltBrunt {
   };
 }
 
-/** Answers every message with the scripts that V8 knows by then. */
+/** Answers every message with the scripts that V8 knows by then; workers have other messages. */
 const probe = `
 import { Session } from "node:inspector";
-process.on("message", () => {
-  const session = new Session();
-  const urls = [];
-  session.connect();
-  session.on("Debugger.scriptParsed", ({ params }) => urls.push(params.url));
-  session.post("Debugger.enable", () => process.send(urls));
-  session.disconnect();
-});
-process.channel?.unref();
+import cluster from "node:cluster";
+if (cluster.isPrimary) {
+  process.on("message", () => {
+    const session = new Session();
+    const urls = [];
+    session.connect();
+    session.on("Debugger.scriptParsed", ({ params }) => urls.push(params.url));
+    session.post("Debugger.enable", () => process.send(urls));
+    session.disconnect();
+  });
+  process.channel?.unref();
+}
 `;
 
-function run(argv: readonly string[], environment: Readonly<Record<string, string>>): BruntProcess {
+function run(argv: readonly string[]): BruntProcess {
   const preload = `data:text/javascript,${encodeURIComponent(probe)}`;
   const child = spawn(process.execPath, ["--import", preload, ...argv], {
-    env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let text = "";
