@@ -16,12 +16,14 @@ export const errorCodes = {
   OTLP_INVALID: "an OTLP request does not decode",
   OTLP_TOO_LARGE: "an OTLP request exceeds a limit",
   OVERLOADED: "work in flight has reached its bound; try again later",
+  PERMISSION_DENIED: "the token is good, but not for this",
   QUERY_INVALID: "a query parameter is unknown or out of range",
   SKETCH_INVALID: "a sketch does not decode or breaks its own laws",
   STORE_CORRUPT: "a stored record fails its checksum",
   STORE_LOCKED: "another process has the data directory",
   STORE_WRITE: "the store cannot write",
   STREAM_FORKED: "two agents send different batches under one stream and sequence number",
+  UNAUTHENTICATED: "no token, or one that is unknown, revoked or past its end",
   UNSUPPORTED: "the content type, encoding or signal is not served here",
 } as const;
 

@@ -10,6 +10,7 @@ import type { Log } from "../base/log.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Problem } from "../base/result.ts";
 import type { CollectorLink } from "../wire/agent-link.ts";
+import { accessByFile } from "./access/token-file.ts";
 import { createEventStream, type EventStream } from "./api/event-stream.ts";
 import { type ApiSource, withoutDetail } from "./api/routes.ts";
 import { type Server, startServer } from "./api/server.ts";
@@ -74,7 +75,7 @@ class CollectorProcess implements Collector {
   readonly link: CollectorLink;
   #phase: Phase = "new";
   #server: Server | undefined;
-  #cancels: Cancel[] = [];
+  readonly #cancels: Cancel[] = [];
   #stopped: Promise<void> | undefined;
   #coverage = 1;
   #closeLagMs = 0;
@@ -144,8 +145,10 @@ class CollectorProcess implements Collector {
   async start(): Promise<void> {
     if (this.#phase !== "new") return;
     this.#phase = "recovering";
-    const { host, port, allowedHosts, inFlightBytesMax, uiDir } = this.#config;
-    const { log, meter } = this.#settings;
+    const { host, port, allowedHosts, inFlightBytesMax, uiDir, tokensFile } = this.#config;
+    const { clock, log, meter } = this.#settings;
+    const { access, cancel } = await accessByFile(tokensFile, { clock, log, meter });
+    this.#cancels.push(cancel);
     // Listening comes first: who has the port owns the data directory.
     this.#server = await startServer({
       host,
@@ -156,14 +159,14 @@ class CollectorProcess implements Collector {
       meter,
       source: this.#source(),
       stream: this.#stream,
+      access,
       ui: await readUiManifest(uiDir),
     });
     await this.#recover();
-    const { clock } = this.#settings;
-    this.#cancels = [
+    this.#cancels.push(
       every(clock, checkEveryMs, () => this.#closeDue()),
       every(clock, rotateLogEveryMs, () => this.#rotateLog()),
-    ];
+    );
     this.#phase = "ready";
     this.#closeDue();
     log.info("collector is ready", { port: this.port, logBytes: this.#store.logBytes });

@@ -16,6 +16,8 @@ export interface CollectorConfig {
   readonly port: number;
   /** Host names browsers may use besides the loopback ones while listening on loopback. */
   readonly allowedHosts: readonly string[];
+  /** File of tokens, as `brunt token` makes it; empty lets everybody in, which is for loopback. */
+  readonly tokensFile: string;
   /** Directory of the embedded store; made when absent. */
   readonly dataDir: string;
   /** How long closed windows are kept. */
@@ -42,6 +44,7 @@ const fields: Fields<CollectorConfig> = {
   host: textField({ default: "127.0.0.1", pattern: /^[\w.:-]+$/, hint: "a host or address" }),
   port: integerField({ default: 4319, min: 0, max: 65_535 }),
   allowedHosts: textsField({ default: [], countMax: 32 }),
+  tokensFile: textField({ default: "", pattern: /^[^\0]*$/, hint: "a file" }),
   dataDir: textField({ default: "brunt-data", pattern: /^[^\0]+$/, hint: "a directory" }),
   // Two days: as long as late data is still taken into history.
   retentionHours: integerField({ default: 48, min: 1, max: 8_784 }),

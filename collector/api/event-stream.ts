@@ -14,6 +14,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { type Cancel, type Clock, every } from "../../base/clock.ts";
 import type { Counter, Meter } from "../../base/meter.ts";
 import type { Incident, StreamEvent, StreamMessage } from "../../wire/api-types.ts";
+import type { Pass } from "../access/access.ts";
 import type { EventsView } from "../store/store.ts";
 
 export interface EventStreamOptions {
@@ -28,7 +29,7 @@ export interface EventStreamOptions {
 
 export interface EventStream {
   /** Takes over a connection whose upgrade was found to be in order. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, query: StreamQuery): void;
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, admission: Admission): void;
   readonly full: boolean;
   /** New events are in the ring. */
   publish(): void;
@@ -41,14 +42,23 @@ export interface StreamQuery {
   readonly epoch: string | undefined;
 }
 
+/** What a client asks for, and what it was let in with. */
+export interface Admission {
+  readonly query: StreamQuery;
+  readonly pass: Pass;
+}
+
 interface Client {
   readonly socket: WebSocket;
+  readonly pass: Pass;
   /** The next number to send. */
   cursor: number;
   stalledSinceMs: number | undefined;
   alive: boolean;
 }
 
+/** What a browser offers beside its ticket. */
+export const streamProtocol = "brunt.v1";
 const clientBufferBytesMaxDefault = 2 ** 20;
 const messageBytesMax = 64 * 2 ** 10;
 const pingEveryMs = 15_000;
@@ -71,6 +81,8 @@ class Stream implements EventStream {
     noServer: true,
     perMessageDeflate: false,
     maxPayload: messageBytesMax,
+    // A ticket beside it is for the upgrade alone and must not come back.
+    handleProtocols: (offered) => (offered.has(streamProtocol) ? streamProtocol : false),
   });
   readonly #clients = new Set<Client>();
   readonly #skipped: Counter;
@@ -107,16 +119,17 @@ class Stream implements EventStream {
     return this.#clients.size >= this.#options.clientsMax;
   }
 
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, query: StreamQuery): void {
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, admission: Admission): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#welcome(webSocket, query);
+      this.#welcome(webSocket, admission);
     });
   }
 
-  #welcome(socket: WebSocket, query: StreamQuery): void {
+  #welcome(socket: WebSocket, { query, pass }: Admission): void {
     const { events, incidents } = this.#options;
     const client: Client = {
       socket,
+      pass,
       cursor: events.nextSeq,
       stalledSinceMs: undefined,
       alive: true,
@@ -200,19 +213,23 @@ class Stream implements EventStream {
   #checkAll(): void {
     const now = this.#options.clock.nowMs();
     for (const client of this.#clients) {
+      if (!client.pass.isValid()) {
+        this.#drop(client, policyViolation, "the token is revoked or past its end");
+        continue;
+      }
       this.#pump(client);
       const since = client.stalledSinceMs;
       if (since === undefined || now - since < closeAfterMs) continue;
       this.#closedSlow.add();
-      this.#clients.delete(client);
-      client.socket.close(tryAgainLater, "reads too slowly; connect again with since");
-      this.#terminateLater(client.socket);
+      this.#drop(client, tryAgainLater, "reads too slowly; connect again with since");
     }
   }
 
   /** A client that does not read does not answer a close either. */
-  #terminateLater(socket: WebSocket): void {
-    this.#options.clock.after(checkEveryMs, () => socket.terminate());
+  #drop(client: Client, code: number, reason: string): void {
+    this.#clients.delete(client);
+    client.socket.close(code, reason);
+    this.#options.clock.after(checkEveryMs, () => client.socket.terminate());
   }
 
   #pingAll(): void {

@@ -10,11 +10,13 @@ const statuses: { readonly [Code in ErrorCode]?: number } = {
   NOT_FOUND: 404,
   NOT_READY: 503,
   ORIGIN_REFUSED: 403,
+  PERMISSION_DENIED: 403,
   OVERLOADED: 503,
   QUERY_INVALID: 400,
   SKETCH_INVALID: 400,
   STORE_WRITE: 503,
   STREAM_FORKED: 409,
+  UNAUTHENTICATED: 401,
   UNSUPPORTED: 415,
 };
 const retryAfterSeconds = 5;
@@ -26,6 +28,7 @@ export function statusOf(code: ErrorCode): number {
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const status = statusOf(problem.code);
   if (status === 503) reply.header("retry-after", String(retryAfterSeconds));
+  if (status === 401) reply.header("www-authenticate", "Bearer");
   return reply
     .code(status)
     .type("application/json; charset=utf-8")

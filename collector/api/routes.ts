@@ -29,7 +29,9 @@ export interface ApiSource {
 
 export const batchContentType = "application/vnd.brunt.sketch-batch";
 export const batchesPath = "/api/v1/batches";
+export const thresholdsPath = "/api/v1/thresholds";
 export const streamPath = "/api/v1/stream";
+export const ticketsPath = "/api/v1/stream/tickets";
 export const openApiPath = "/api/v1/openapi.json";
 
 const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -70,7 +72,7 @@ function addAgentRoutes(app: FastifyInstance, source: ApiSource): void {
     async (request, reply) => sendResult(reply, await source.accept(request.body as Buffer)),
   );
   app.get(
-    "/api/v1/thresholds",
+    thresholdsPath,
     {
       schema: {
         operationId: "thresholds",

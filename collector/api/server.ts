@@ -6,9 +6,11 @@ import { OperationalError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Meter } from "../../base/meter.ts";
 import type { Problem } from "../../base/result.ts";
+import type { Access, Pass } from "../access/access.ts";
+import type { Scope } from "../access/tokens.ts";
 import { batchBytesMax } from "../ingest/ingest.ts";
 import { type ByteBudget, createByteBudget } from "./byte-budget.ts";
-import type { EventStream } from "./event-stream.ts";
+import { type EventStream, streamProtocol } from "./event-stream.ts";
 import { isHostServed } from "./origin.ts";
 import { problemOf, sendProblem } from "./refusals.ts";
 import {
@@ -18,6 +20,8 @@ import {
   batchesPath,
   openApiPath,
   streamPath,
+  thresholdsPath,
+  ticketsPath,
 } from "./routes.ts";
 import { sharedSchemas } from "./schemas.ts";
 import type { UiManifest } from "./ui-manifest.ts";
@@ -30,6 +34,7 @@ export interface ServerOptions {
   readonly inFlightBytesMax: number;
   readonly source: ApiSource;
   readonly stream: EventStream;
+  readonly access: Access;
   readonly ui: UiManifest;
   readonly log: Log;
   readonly meter: Meter;
@@ -98,6 +103,7 @@ async function createApp(options: ServerOptions): Promise<FastifyInstance> {
   addHooks(app, options, createByteBudget(options.inFlightBytesMax, options.meter));
   addErrorAnswers(app, options.log);
   addRoutes(app, options.source, options.meter);
+  addTickets(app, options.access);
   app.get(openApiPath, { schema: { hide: true } }, () => app.swagger());
   addUi(app, options.ui);
   return app;
@@ -134,6 +140,12 @@ function addHooks(app: FastifyInstance, options: ServerOptions, budget: ByteBudg
       return sendProblem(reply, { code: "ORIGIN_REFUSED", message });
     }
     const path = pathOf(request);
+    const scope = scopeOf(request.method, path);
+    if (scope !== undefined) {
+      const pass = options.access.admit(request.headers.authorization, scope);
+      if (!pass.ok) return sendProblem(reply, pass.error);
+      passes.set(request, pass.value);
+    }
     const problem = path.startsWith("/api/") ? options.source.notReady() : undefined;
     if (problem !== undefined && problem.code === "NOT_READY") return sendProblem(reply, problem);
     if (path !== batchesPath) return undefined;
@@ -146,6 +158,32 @@ function addHooks(app: FastifyInstance, options: ServerOptions, budget: ByteBudg
     reply.raw.once("close", release);
     return undefined;
   });
+}
+
+/** What a request needs; the page itself and whether the process lives are for everybody. */
+function scopeOf(method: string, path: string): Scope | undefined {
+  if (path === batchesPath || path === thresholdsPath) return "agent";
+  if (path === ticketsPath || path === "/metrics") return "read";
+  if (!path.startsWith("/api/")) return undefined;
+  return method === "GET" ? "read" : "admin";
+}
+
+/** What each request was let in with, for the routes that hand it on. */
+const passes = new WeakMap<FastifyRequest, Pass>();
+
+function addTickets(app: FastifyInstance, access: Access): void {
+  app.post(
+    ticketsPath,
+    {
+      schema: {
+        operationId: "streamTicket",
+        summary: "A ticket for a browser to open the stream with, once and soon",
+        tags: ["incidents"],
+        description: `offer the protocols ${streamProtocol} and ticket.<ticket>`,
+      },
+    },
+    (request) => access.issueTicket(passes.get(request) as Pass),
+  );
 }
 
 function declaredLength(request: FastifyRequest): number {

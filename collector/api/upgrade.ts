@@ -1,7 +1,8 @@
 /** Decides which HTTP upgrades become clients of the event stream. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Problem } from "../../base/result.ts";
+import type { Problem, Result } from "../../base/result.ts";
+import type { Access, Pass } from "../access/access.ts";
 import type { EventStream, StreamQuery } from "./event-stream.ts";
 import { isHostServed, isSameOrigin } from "./origin.ts";
 import { statusOf } from "./refusals.ts";
@@ -12,6 +13,7 @@ export interface UpgradeOptions {
   readonly allowedHosts: readonly string[];
   readonly source: Pick<ApiSource, "notReady">;
   readonly stream: EventStream;
+  readonly access: Access;
 }
 
 export function acceptUpgrade(
@@ -22,9 +24,20 @@ export function acceptUpgrade(
 ): void {
   const problem = upgradeProblem(options, request);
   const query = problem === undefined ? parseStreamQuery(request) : undefined;
-  if (problem !== undefined) refuseUpgrade(socket, problem);
-  else if (query === undefined) refuseUpgrade(socket, queryProblem);
-  else options.stream.accept(request, socket, head, query);
+  if (problem !== undefined) return refuseUpgrade(socket, problem);
+  if (query === undefined) return refuseUpgrade(socket, queryProblem);
+  const pass = admit(options.access, request);
+  if (!pass.ok) return refuseUpgrade(socket, pass.error);
+  options.stream.accept(request, socket, head, { query, pass: pass.value });
+}
+
+/** A program sends its token, a browser a ticket among the protocols it offers. */
+function admit(access: Access, { headers }: IncomingMessage): Result<Pass> {
+  const ticket = /(?:^|,)\s*ticket\.([\w-]{1,128})\s*(?:,|$)/.exec(
+    headers["sec-websocket-protocol"] ?? "",
+  )?.[1];
+  if (ticket !== undefined) return access.admitTicket(ticket);
+  return access.admit(headers.authorization, "read");
 }
 
 const queryProblem: Problem = {
