@@ -24,6 +24,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/collector.ts")).collectorCommand,
   },
   {
+    name: "token",
+    summary: "make, list and revoke the tokens a collector asks for",
+    load: async () => (await import("./commands/token.ts")).tokenCommand,
+  },
+  {
     name: "watch",
     summary: "follow incidents as they open, change and resolve",
     load: async () => (await import("./commands/watch.ts")).watchCommand,

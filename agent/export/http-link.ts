@@ -13,6 +13,8 @@ import { type CollectorLink, parseAck, parseThresholds } from "../../wire/agent-
 export interface HttpLinkOptions {
   /** For one request, from connecting to the last byte of the answer. */
   readonly timeoutMs?: number;
+  /** A bearer token, where the collector wants one. */
+  readonly token?: string | undefined;
 }
 
 export interface HttpLink extends CollectorLink {
@@ -43,6 +45,7 @@ export function createHttpLink(url: string, options: HttpLinkOptions = {}): Http
     exchange(secure ? httpsRequest : httpRequest, {
       url: new URL(path, base),
       timeoutMs: options.timeoutMs ?? timeoutMsDefault,
+      token: options.token,
       body,
       request: { agent, method },
     });
@@ -64,18 +67,20 @@ export function createHttpLink(url: string, options: HttpLinkOptions = {}): Http
 interface Exchange {
   readonly url: URL;
   readonly timeoutMs: number;
+  readonly token: string | undefined;
   readonly body: Uint8Array | undefined;
   readonly request: RequestOptions;
 }
 
 function exchange(send: typeof httpRequest, options: Exchange): Promise<Answer> {
-  const { url, timeoutMs, body } = options;
+  const { url, timeoutMs, token, body } = options;
   return new Promise((resolve, reject) => {
     const outgoing = send(url, {
       ...options.request,
       signal: AbortSignal.timeout(timeoutMs),
       headers: {
         accept: "application/json",
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined
           ? {}
           : {

@@ -10,13 +10,20 @@ export interface ApiClient {
 
 const timeoutMs = 10_000;
 
+export interface ApiAccess {
+  readonly url: string;
+  /** A bearer token, where the collector wants one. */
+  readonly token: string | undefined;
+}
+
 /** @throws {CommandError} with exit code 2 when `url` is not an http(s) address */
-export function createApiClient(url: string, stop: AbortSignal): ApiClient {
+export function createApiClient({ url, token }: ApiAccess, stop: AbortSignal): ApiClient {
   const base = parseBase(url);
+  const headers = authorization(token);
   return {
     url: base,
     async read<T>(path: string): Promise<T | undefined> {
-      const response = await request(`${base}${path}`, stop);
+      const response = await request(`${base}${path}`, { headers, stop });
       if (response.status === 404) return undefined;
       if (response.ok) return (await response.json()) as T;
       const text = (await response.text()).slice(0, 300);
@@ -26,6 +33,10 @@ export function createApiClient(url: string, stop: AbortSignal): ApiClient {
       );
     },
   };
+}
+
+export function authorization(token: string | undefined): Readonly<Record<string, string>> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
 function parseBase(url: string): string {
@@ -39,9 +50,13 @@ function parseBase(url: string): string {
   );
 }
 
-async function request(url: string, stop: AbortSignal): Promise<Response> {
+async function request(
+  url: string,
+  { headers, stop }: { headers: Readonly<Record<string, string>>; stop: AbortSignal },
+): Promise<Response> {
   try {
-    return await fetch(url, { signal: AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]) });
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
+    return await fetch(url, { headers, signal });
   } catch (error) {
     if (stop.aborted) throw new CommandError("interrupted", exitCodes.interrupted);
     throw new CommandError(

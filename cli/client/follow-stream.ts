@@ -7,10 +7,13 @@ import { WebSocket } from "ws";
 import { type Clock, every } from "../../base/clock.ts";
 import type { StreamMessage } from "../../wire/api-types.ts";
 import { sleep } from "../system.ts";
+import { authorization } from "./api-client.ts";
 
 export interface FollowOptions {
   /** Base address of the collector, http or https. */
   readonly url: string;
+  /** A bearer token, where the collector wants one. */
+  readonly token: string | undefined;
   /** The last event number already known; undefined starts at the newest. */
   readonly since: number | undefined;
   readonly clock: Clock;
@@ -59,6 +62,7 @@ function followOnce(options: FollowOptions, position: Position): Promise<string>
     let reason = "connection closed";
     let answered = true;
     const socket = new WebSocket(streamUrl(options.url, position), {
+      headers: authorization(options.token),
       maxPayload: messageBytesMax,
       handshakeTimeout: pingMs,
     });

@@ -12,6 +12,7 @@ import {
   dataDirOption,
   readDataDir,
   readSelfTelemetry,
+  readToken,
   selfTelemetryOption,
   workersOption,
 } from "../line/shared-options.ts";
@@ -57,7 +58,7 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   const settings = settingsOrThrow({ args, options, environment, defaults }).agent;
   const observer = await readSelfTelemetry(args, system);
   makeHashKey(settings, { args, system });
-  const httpLink = createHttpLink(settings.collectorUrl);
+  const httpLink = createHttpLink(settings.collectorUrl, { token: readToken(system) });
   const link = observer.observeLink(httpLink);
   const meter = createMeter();
   const createAgent = await loadAgentFactory(settings);

@@ -13,17 +13,24 @@ import {
   readDataDir,
   readSelfTelemetry,
   selfTelemetryOption,
+  tokensFileOption,
 } from "../line/shared-options.ts";
 import { commandName, uiDirectory } from "../locations.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 
-const options = [configOption, dataDirOption, ...collectorOptions, selfTelemetryOption];
+const options = [
+  configOption,
+  dataDirOption,
+  ...collectorOptions,
+  tokensFileOption,
+  selfTelemetryOption,
+];
 
 export const collectorCommand: Command = {
   description: [
     "Receives sketch batches from agents, merges windows, detects, isolates and explains, and serves the API, the event stream and the user interface on one port.",
-    "It listens on loopback; agents elsewhere need BRUNT_COLLECTOR_HOST, or collector.host in the file, and a network that keeps others out.",
+    "It listens on loopback; agents elsewhere need BRUNT_COLLECTOR_HOST, or collector.host in the file, and a tokens file or a network that keeps others out.",
   ],
   options,
   examples: [{ line: "brunt collector --port 4319", does: "on the default port" }],

@@ -5,6 +5,7 @@ import { followStream } from "../client/follow-stream.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, urlOption } from "../line/command.ts";
 import { textOption } from "../line/settings.ts";
+import { readToken } from "../line/shared-options.ts";
 import { exitCodes, type System } from "../system.ts";
 import { createIncidentPrinter } from "../terminal/incident-printer.ts";
 
@@ -36,11 +37,11 @@ async function runWatch(args: Arguments, system: System): Promise<number> {
     { args, environment },
     { option: "url", variable: "BRUNT_URL", default: urlOption.default as string },
   );
-  const client = createApiClient(url, system.stop);
+  const client = createApiClient({ url, token: readToken(system) }, system.stop);
   const since = args.options.get("since") as number | undefined;
   const sink = args.options.get("json") === true ? jsonSink(system) : textSink(client, system);
   const { clock, stop } = system;
-  await followStream({ url: client.url, since, clock, stop, ...sink });
+  await followStream({ url: client.url, token: readToken(system), since, clock, stop, ...sink });
   await sink.drain();
   return exitCodes.ok;
 }

@@ -5,6 +5,7 @@ import type { Arguments } from "../line/arguments.ts";
 import { type Command, CommandError, urlOption } from "../line/command.ts";
 import { nearestName } from "../line/nearest-name.ts";
 import { textOption } from "../line/settings.ts";
+import { readToken } from "../line/shared-options.ts";
 import { exitCodes, type System } from "../system.ts";
 import { formatTime } from "../terminal/format.ts";
 import { newestFirst } from "../terminal/order-incidents.ts";
@@ -32,7 +33,7 @@ async function runWhy(args: Arguments, system: System): Promise<number> {
     { option: "url", variable: "BRUNT_URL", default: urlOption.default as string },
   );
   const name = args.positionals[0] as string;
-  const client = createApiClient(url, system.stop);
+  const client = createApiClient({ url, token: readToken(system) }, system.stop);
   const found = await findIncident(client, name);
   const { stdout } = system;
   if (args.options.get("json") === true) {

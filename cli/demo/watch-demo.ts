@@ -46,6 +46,7 @@ export async function watchDemo(watch: DemoWatch): Promise<DemoOutcome> {
   let checks = Promise.resolve();
   await followStream({
     url: watch.url,
+    token: undefined,
     since: undefined,
     clock: system.clock,
     stop: AbortSignal.any([system.stop, ended.signal]),

@@ -38,7 +38,13 @@ type SectionName = (typeof sectionNames)[number];
 type Layers = Record<SectionName, Map<string, unknown>>;
 
 /** Variables that are no configuration field; each command that reads one names it in its help. */
-const otherVariables = ["BRUNT_CONFIG", "BRUNT_DATA_DIR", "BRUNT_SELF_TELEMETRY", "BRUNT_URL"];
+const otherVariables = [
+  "BRUNT_CONFIG",
+  "BRUNT_DATA_DIR",
+  "BRUNT_SELF_TELEMETRY",
+  "BRUNT_TOKEN",
+  "BRUNT_URL",
+];
 
 const defaults: Record<SectionName, Readonly<Record<string, unknown>>> = {
   agent: { ...defaultAgentConfig() },

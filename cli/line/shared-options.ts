@@ -66,6 +66,15 @@ export const collectorOptions: readonly OptionSpec[] = [
   },
 ];
 
+export const tokensFileOption: OptionSpec = {
+  name: "tokens-file",
+  kind: "text",
+  value: "<file>",
+  help: "ask for tokens of this file, which brunt token makes; without it everybody may read",
+  default: "none",
+  field: "collector.tokensFile",
+};
+
 export const dataDirOption: OptionSpec = {
   name: "data-dir",
   kind: "text",
@@ -85,6 +94,12 @@ export const selfTelemetryOption: OptionSpec = {
 export function readDataDir(args: Arguments, { environment }: System): string {
   const names = { option: "data-dir", variable: "BRUNT_DATA_DIR", default: ".brunt" };
   return textOption({ args, environment }, names);
+}
+
+/** From the environment alone: a command line can be read by everybody on the machine. */
+export function readToken({ environment }: System): string | undefined {
+  const token = environment.BRUNT_TOKEN?.trim();
+  return token === "" ? undefined : token;
 }
 
 export async function readSelfTelemetry(

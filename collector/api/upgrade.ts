@@ -24,11 +24,13 @@ export function acceptUpgrade(
 ): void {
   const problem = upgradeProblem(options, request);
   const query = problem === undefined ? parseStreamQuery(request) : undefined;
-  if (problem !== undefined) return refuseUpgrade(socket, problem);
-  if (query === undefined) return refuseUpgrade(socket, queryProblem);
-  const pass = admit(options.access, request);
-  if (!pass.ok) return refuseUpgrade(socket, pass.error);
-  options.stream.accept(request, socket, head, { query, pass: pass.value });
+  if (problem !== undefined) refuseUpgrade(socket, problem);
+  else if (query === undefined) refuseUpgrade(socket, queryProblem);
+  else {
+    const pass = admit(options.access, request);
+    if (pass.ok) options.stream.accept(request, socket, head, { query, pass: pass.value });
+    else refuseUpgrade(socket, pass.error);
+  }
 }
 
 /** A program sends its token, a browser a ticket among the protocols it offers. */

@@ -79,6 +79,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/incidents",
       "/api/v1/incidents/{id}",
       "/api/v1/keys",
+      "/api/v1/stream/tickets",
       "/api/v1/thresholds",
       "/api/v1/windows",
       "/livez",

@@ -4,6 +4,7 @@ import { IncidentDetailView } from "./components/incident-detail-view.tsx";
 import { IncidentList } from "./components/incident-list.tsx";
 import { MissedNotice } from "./components/missed-notice.tsx";
 import { Overview } from "./components/overview.tsx";
+import { TokenForm } from "./components/token-form.tsx";
 import { TopBar } from "./components/top-bar.tsx";
 import { orderIncidents } from "./state/board.ts";
 import { useBoard } from "./state/use-board.ts";
@@ -13,11 +14,12 @@ import { useSelection } from "./state/use-selection.ts";
 const tickMs = 5_000;
 
 export function App() {
-  const [board, dispatch] = useBoard();
+  const { board, dispatch, unlock } = useBoard();
   const nowMs = useNow(tickMs);
   const selectedId = useSelection();
   const ordered = useMemo(() => orderIncidents(board.incidents.values()), [board.incidents]);
   const selected = selectedId === undefined ? undefined : board.incidents.get(selectedId);
+  if (board.link.phase === "locked") return <TokenForm onToken={unlock} />;
   return (
     <>
       <TopBar board={board} firing={ordered.firing} />

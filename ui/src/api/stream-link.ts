@@ -2,12 +2,14 @@
  * The collector's event stream for as long as the page is open.
  *
  *   connecting ──hello──▶ live ──closed──▶ reconnecting ──▶ connecting …
+ *       └──401──▶ locked ──token──▶ connecting
  *
  * It comes back with the last number it saw, so nothing is skipped in silence. Where events are
  * gone that no snapshot covers, it connects afresh, which brings a new snapshot.
  */
 import type { StreamMessage } from "../../../wire/api-types.ts";
 import { type Board, type BoardAction, isStaleAfter } from "../state/board.ts";
+import { fetchTicket } from "./stream-ticket.ts";
 
 export interface StreamLinkOptions {
   readonly board: () => Board;
@@ -17,16 +19,24 @@ export interface StreamLinkOptions {
 const retryMsMin = 500;
 const retryMsMax = 10_000;
 
-/** Returns how to end it. */
-export function followStream(options: StreamLinkOptions): () => void {
-  const link = new StreamLink(options);
-  return () => link.close();
+export interface StreamFollower {
+  /** The page has a token now. */
+  unlock(): void;
+  close(): void;
 }
 
-class StreamLink {
+export function followStream(options: StreamLinkOptions): StreamFollower {
+  return new StreamLink(options);
+}
+
+const protocol = "brunt.v1";
+
+class StreamLink implements StreamFollower {
   readonly #options: StreamLinkOptions;
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isAsking = false;
+  #isClosed = false;
   #attempt = 0;
   #afresh = false;
 
@@ -34,10 +44,16 @@ class StreamLink {
     this.#options = options;
     window.addEventListener("online", this.#retryNow);
     document.addEventListener("visibilitychange", this.#retryNow);
-    this.#connect();
+    void this.#connect();
+  }
+
+  unlock(): void {
+    this.#options.dispatch({ type: "link", link: { phase: "connecting" } });
+    void this.#connect();
   }
 
   close(): void {
+    this.#isClosed = true;
     window.removeEventListener("online", this.#retryNow);
     document.removeEventListener("visibilitychange", this.#retryNow);
     clearTimeout(this.#timer);
@@ -46,8 +62,19 @@ class StreamLink {
     socket?.close();
   }
 
-  #connect(): void {
-    const socket = new WebSocket(this.#url());
+  async #connect(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const answer = await fetchTicket();
+    this.#isAsking = false;
+    if (this.#isClosed) return;
+    if (answer.kind === "ticket") this.#open(answer.ticket);
+    else if (answer.kind === "away") this.#retryLater();
+    else this.#options.dispatch({ type: "link", link: { phase: "locked" } });
+  }
+
+  #open(ticket: string): void {
+    const socket = new WebSocket(this.#url(), [protocol, `ticket.${ticket}`]);
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => {
       if (socket === this.#socket) this.#accept(JSON.parse(String(data)) as StreamMessage);
@@ -90,13 +117,14 @@ class StreamLink {
     // Half of the delay is chance, so that many pages do not come back at one instant.
     const delayMs = Math.min(retryMsMin * 2 ** (this.#attempt - 1), retryMsMax);
     const waitMs = delayMs / 2 + Math.random() * (delayMs / 2);
-    this.#timer = setTimeout(() => this.#connect(), waitMs);
+    this.#timer = setTimeout(() => void this.#connect(), waitMs);
   }
 
   /** Somebody looks again, or the network is back: no reason to wait any longer. */
   #retryNow = (): void => {
-    if (this.#socket !== undefined || document.visibilityState === "hidden") return;
+    const isLocked = this.#options.board().link.phase === "locked";
+    if (this.#socket !== undefined || document.visibilityState === "hidden" || isLocked) return;
     clearTimeout(this.#timer);
-    this.#connect();
+    void this.#connect();
   };
 }

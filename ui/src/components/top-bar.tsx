@@ -33,6 +33,7 @@ export function TopBar({ board, firing }: { board: Board; firing: readonly Incid
 const phaseTexts: Readonly<Record<Link["phase"], string>> = {
   connecting: "connecting",
   live: "live",
+  locked: "locked",
   reconnecting: "reconnecting",
 };
 

@@ -9,6 +9,8 @@ import type { Incident, StreamMessage, WindowSummary } from "../../../wire/api-t
 export type Link =
   | { readonly phase: "connecting" }
   | { readonly phase: "live" }
+  /** The collector wants a token. */
+  | { readonly phase: "locked" }
   | { readonly phase: "reconnecting"; readonly attempt: number };
 
 export interface Board {
