@@ -15,7 +15,7 @@ import { type AgentProcess, startAgentProcess } from "../../bench/agent/agent-pr
 import { openConnections } from "../../bench/agent/connection.ts";
 import { startNullCollector } from "../../bench/agent/null-collector.ts";
 import { createTraffic } from "../../bench/traffic/traffic.ts";
-import { type Row, rowOf } from "./row.ts";
+import { type Row, rowOf } from "../scoreboard-row.ts";
 
 const mebibyte = 2 ** 20;
 const largeMib = 1_024;

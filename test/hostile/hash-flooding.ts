@@ -18,7 +18,7 @@ import { createPrng, type Prng } from "../../base/prng.ts";
 import { attribute, integerField, textField } from "../../bench/traffic/fields.ts";
 import { createTemplate, type SpanPlan } from "../../bench/traffic/otlp-template.ts";
 import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
-import { type Row, rowOf } from "./row.ts";
+import { type Row, rowOf } from "../scoreboard-row.ts";
 
 const count = 2 ** 17;
 const perRequest = 1_024;

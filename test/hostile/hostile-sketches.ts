@@ -26,7 +26,7 @@ import { encodeHll } from "../../sketch/hll-codec.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
 import { encodeSketchBatch } from "../../wire/sketch-batch.ts";
 import { batchOf, metric, type Running, startCollector, windowMs } from "../collector/fixture.ts";
-import { type Row, rowOf } from "./row.ts";
+import { type Row, rowOf } from "../scoreboard-row.ts";
 
 /** Three standard errors at 2^14 registers, in percent. */
 const errorPercentMax = 2.5;

@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Row } from "./row.ts";
+import type { Row } from "../scoreboard-row.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const timeoutMs = 120_000;

@@ -1,13 +1,14 @@
-/** `npm run hostile -- [D1] [D2] [D4] [D5]`: one JSON line a row; ends with 1 when one fails. */
+/** `npm run hostile -- [D1] [D2] …`: one JSON line a row; ends with 1 when one fails. */
 import { fuzz } from "../fuzz/fuzz.ts";
+import { type Row, rowOf } from "../scoreboard-row.ts";
 import { decompressionBombs } from "./decompression-bombs.ts";
 import { hashFlooding } from "./hash-flooding.ts";
 import { hostileSketches } from "./hostile-sketches.ts";
-import { type Row, rowOf } from "./row.ts";
+import { prototypeNames } from "./prototype-names.ts";
 
 const mutants = 100_000;
 
-const rows: Readonly<Record<Row["row"], () => Promise<Row>>> = {
+const rows: Readonly<Record<string, () => Promise<Row>>> = {
   D1: decompressionBombs,
   async D2() {
     const { inputs, faultCount, hangs } = await fuzz({ seed: 1, count: mutants });
@@ -16,6 +17,7 @@ const rows: Readonly<Record<Row["row"], () => Promise<Row>>> = {
   },
   D4: hashFlooding,
   D5: hostileSketches,
+  D6: prototypeNames,
 };
 
 const asked = process.argv.slice(2);

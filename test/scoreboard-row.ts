@@ -1,7 +1,8 @@
-/** One line of the scoreboard. */
+/** One line of the scoreboard: what was done to the product, and what came of it. */
 export interface Row {
-  readonly row: "D1" | "D2" | "D4" | "D5";
-  /** Inputs tried. */
+  /** R for faults, D for attacks. */
+  readonly row: `${"R" | "D"}${number}`;
+  /** Inputs, faults or messages tried. */
   readonly n: number;
   readonly value: Readonly<Record<string, number>>;
   readonly limit: Readonly<Record<string, number>>;
