@@ -3,17 +3,10 @@
  * write or sync nothing of the file's end can be trusted, so the journal is broken for good and
  * its owner goes on in a new file.
  */
-import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { assert } from "../../base/errors.ts";
-import {
-  type OpenFile,
-  type StoreFile,
-  storeWriteError,
-  syncDirectory,
-  writeFully,
-} from "./files.ts";
-import { frameRecord, type Scan, scanRecords } from "./records.ts";
+import type { Disk, DiskFile } from "./disk.ts";
+import { assert } from "./errors.ts";
+import { parentOf, storeWriteError, writeFully } from "./files.ts";
+import { frameRecords, type Scan, scanRecords } from "./records.ts";
 
 export interface Journal {
   /** Bytes written and synced. */
@@ -26,14 +19,19 @@ export interface Journal {
 
 /** A new journal at `path`, holding `payloads`; its name is durable. */
 export async function createJournal(
-  openFile: OpenFile,
+  disk: Disk,
   path: string,
   payloads: readonly Uint8Array[],
 ): Promise<Journal> {
   try {
-    const journal = new FileJournal(path, await openFile(path, "w"), 0);
-    await journal.append(payloads);
-    await syncDirectory(dirname(path));
+    const journal = new FileJournal(path, await disk.open(path, "w"), 0);
+    try {
+      await journal.append(payloads);
+      await disk.syncDirectory(parentOf(path));
+    } catch (cause) {
+      await journal.close();
+      throw cause;
+    }
     return journal;
   } catch (cause) {
     throw storeWriteError(path, cause);
@@ -42,12 +40,12 @@ export async function createJournal(
 
 /** Opens the journal at `path` for more, cutting off a torn tail, and gives what it holds. */
 export async function openJournal(
-  openFile: OpenFile,
+  disk: Disk,
   path: string,
 ): Promise<{ readonly journal: Journal; readonly scan: Scan }> {
-  const bytes = await readFile(path);
+  const bytes = (await disk.read(path)) ?? new Uint8Array(0);
   const scan = scanRecords(bytes);
-  const file = await openFile(path, "r+");
+  const file = await disk.open(path, "r+");
   if (scan.endOffset < bytes.length) {
     await file.truncate(scan.endOffset);
     await file.datasync();
@@ -59,10 +57,10 @@ class FileJournal implements Journal {
   size: number;
   broken = false;
   readonly #path: string;
-  readonly #file: StoreFile;
+  readonly #file: DiskFile;
   #appending = false;
 
-  constructor(path: string, file: StoreFile, size: number) {
+  constructor(path: string, file: DiskFile, size: number) {
     this.#path = path;
     this.#file = file;
     this.size = size;
@@ -71,7 +69,7 @@ class FileJournal implements Journal {
   async append(payloads: readonly Uint8Array[]): Promise<void> {
     assert(!this.#appending, "a journal has one writer");
     if (this.broken) throw storeWriteError(this.#path, new Error("an earlier write failed"));
-    const bytes = Buffer.concat(payloads.map(frameRecord));
+    const bytes = frameRecords(payloads);
     this.#appending = true;
     try {
       await writeFully(this.#file, bytes, this.size);

@@ -1,22 +1,24 @@
 /**
- * The one framing of everything the collector stores.
+ * The one framing of everything that is stored.
  *
- *   u32 magic | u32 payload bytes | u32 crc32 of what follows | u8 format version | payload
+ *   "BRN" and u8 version | u32 payload bytes | u32 crc32 of the payload | u32 crc32 of these 12 bytes
+ *   payload
  *
- * Little-endian. A damaged record costs that record: the scan goes on at the next magic whose
- * checksum holds. Bytes after the last whole record are a torn tail.
+ * Little-endian. A damaged payload costs its record, as the header still says where the next one
+ * is. After a damaged header the scan goes on at the next header whose checksum holds. Bytes after
+ * the last whole record are a torn tail.
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "./crc32.ts";
 
-const magic = 0x544e_5242; // "BRNT"
-const magicBytes = new Uint8Array([0x42, 0x52, 0x4e, 0x54]);
+export const recordHeaderSize = 16;
 const recordVersion = 1;
-const recordHeaderSize = 13;
+const magic = 0x42; // "B"
+const magicAndVersion = 0x4e_52_42 + recordVersion * 2 ** 24;
 
 export interface Scan {
   /** Views into the scanned bytes, in order. */
   readonly payloads: readonly Uint8Array[];
-  /** Records skipped because a checksum, a version or a header was wrong. */
+  /** Places where records were skipped because a checksum, a version or a header was wrong. */
   readonly corrupt: number;
   /** Where the next record goes: the end of the last whole one. */
   readonly endOffset: number;
@@ -28,12 +30,24 @@ export interface Scan {
 export function frameRecord(payload: Uint8Array): Uint8Array {
   const record = new Uint8Array(recordHeaderSize + payload.length);
   const view = new DataView(record.buffer);
-  view.setUint32(0, magic, true);
+  view.setUint32(0, magicAndVersion, true);
   view.setUint32(4, payload.length, true);
-  record[12] = recordVersion;
+  view.setUint32(8, crc32(payload), true);
+  view.setUint32(12, crc32(record.subarray(0, 12)), true);
   record.set(payload, recordHeaderSize);
-  view.setUint32(8, crc32(record.subarray(12)), true);
   return record;
+}
+
+/** Several records, one after the other. */
+export function frameRecords(payloads: readonly Uint8Array[]): Uint8Array {
+  const records = payloads.map(frameRecord);
+  const bytes = new Uint8Array(records.reduce((sum, record) => sum + record.length, 0));
+  let at = 0;
+  for (const record of records) {
+    bytes.set(record, at);
+    at += record.length;
+  }
+  return bytes;
 }
 
 /** Finds every whole record in `bytes`. */
@@ -41,51 +55,48 @@ export function scanRecords(bytes: Uint8Array): Scan {
   const payloads: Uint8Array[] = [];
   let corrupt = 0;
   let endOffset = 0;
-  let at = 0;
-  while (at < bytes.length) {
-    const size = recordSizeAt(bytes, at);
-    if (size > 0) {
-      payloads.push(bytes.subarray(at + recordHeaderSize, at + size));
-      at += size;
-      endOffset = at;
-      continue;
+  let at = nextHeader(bytes, 0);
+  if (at !== 0 && bytes.length >= recordHeaderSize) corrupt++;
+  while (at >= 0) {
+    const end = at + recordHeaderSize + payloadSizeAt(bytes, at);
+    if (end > bytes.length) break;
+    const payload = payloadAt(bytes, at);
+    if (payload === undefined) corrupt++;
+    else {
+      payloads.push(payload);
+      endOffset = end;
     }
-    const next = nextRecord(bytes, at + 1);
-    if (next < 0) {
-      if (isWholeButDamaged(bytes, at)) corrupt++;
-      break;
-    }
-    corrupt++;
-    at = next;
+    at = nextHeader(bytes, end);
+    if (at < 0 ? bytes.length - end >= recordHeaderSize : at > end) corrupt++;
   }
   return { payloads, corrupt, endOffset, tailBytes: bytes.length - endOffset };
 }
 
-/** Bytes of the valid record at `at`, or 0. */
-function recordSizeAt(bytes: Uint8Array, at: number): number {
-  if (bytes.length - at < recordHeaderSize) return 0;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, recordHeaderSize);
-  if (view.getUint32(0, true) !== magic || view.getUint8(12) !== recordVersion) return 0;
-  const size = recordHeaderSize + view.getUint32(4, true);
-  if (size > bytes.length - at) return 0;
-  const sum = crc32(bytes.subarray(at + 12, at + size));
-  return sum === view.getUint32(8, true) ? size : 0;
+/** The payload of the record at `at`, a view; undefined when it is not whole and sound. */
+export function payloadAt(bytes: Uint8Array, at: number): Uint8Array | undefined {
+  if (!isHeader(bytes, at)) return undefined;
+  const start = at + recordHeaderSize;
+  const end = start + payloadSizeAt(bytes, at);
+  if (end > bytes.length) return undefined;
+  const payload = bytes.subarray(start, end);
+  const sum = new DataView(bytes.buffer, bytes.byteOffset + at + 8, 4).getUint32(0, true);
+  return crc32(payload) === sum ? payload : undefined;
 }
 
-function nextRecord(bytes: Uint8Array, from: number): number {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (
-    let at = buffer.indexOf(magicBytes, from);
-    at >= 0;
-    at = buffer.indexOf(magicBytes, at + 1)
-  ) {
-    if (recordSizeAt(bytes, at) > 0) return at;
-  }
-  return -1;
+function payloadSizeAt(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset + at + 4, 4).getUint32(0, true);
 }
 
-function isWholeButDamaged(bytes: Uint8Array, at: number): boolean {
+function isHeader(bytes: Uint8Array, at: number): boolean {
   if (bytes.length - at < recordHeaderSize) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, recordHeaderSize);
-  return recordHeaderSize + view.getUint32(4, true) <= bytes.length - at;
+  if (view.getUint32(0, true) !== magicAndVersion) return false;
+  return crc32(bytes.subarray(at, at + 12)) === view.getUint32(12, true);
+}
+
+/** Where the next sound header from `from` on is, or -1. */
+function nextHeader(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at >= 0 && !isHeader(bytes, at)) at = bytes.indexOf(magic, at + 1);
+  return at;
 }

@@ -1,6 +1,7 @@
 /** Agent and collector in one process, joined without a network between them. */
 import { type Agent, createAgent } from "../agent/agent.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Disk } from "../base/disk.ts";
 import type { Log } from "../base/log.ts";
 import { createMeter, type Meter } from "../base/meter.ts";
 import { type Collector, createCollector } from "../collector/collector.ts";
@@ -12,6 +13,7 @@ import { noObserver, type Observer } from "./observer.ts";
 export interface BruntOptions {
   readonly settings: Settings;
   readonly clock: Clock;
+  readonly disk: Disk;
   readonly log: Log;
   readonly observer?: Observer;
   /** An agent of one process unless said otherwise. */
@@ -29,11 +31,11 @@ export interface Brunt {
 }
 
 export function createBrunt(options: BruntOptions): Brunt {
-  const { settings, clock, log, randomBytes, observer = noObserver } = options;
+  const { settings, clock, disk, log, randomBytes, observer = noObserver } = options;
   const meter = createMeter();
   const { customersMin } = settings.collector;
   const decider = observer.observeDecider(createDecider({ customersMin }));
-  const collector = createCollector(settings.collector, { clock, log, meter, decider });
+  const collector = createCollector(settings.collector, { clock, log, meter, decider, disk });
   const link = observer.observeLink(collector.link);
   const makeAgent = options.createAgent ?? createAgent;
   const agent = makeAgent(settings.agent, { clock, log, meter, link, randomBytes });

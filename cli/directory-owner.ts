@@ -4,7 +4,7 @@
  */
 import { readFile, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { OperationalError } from "../../base/errors.ts";
+import { OperationalError } from "../base/errors.ts";
 
 /**
  * Takes the directory for this process; the function returned gives it back.

@@ -1,10 +1,13 @@
-/** The world outside: clock, terminals, environment, chance, signals. Made once, in main.ts. */
+/** The world outside: clock, disk, terminals, environment, chance, signals. Made once, in main.ts. */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import type { Disk } from "../base/disk.ts";
+import { nodeDisk } from "./node-disk.ts";
 import { createTerminal, type Terminal } from "./terminal/terminal.ts";
 
 export interface System {
   readonly clock: Clock;
+  readonly disk: Disk;
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -43,6 +46,7 @@ export function createSystem(): System {
   });
   return {
     clock: systemClock,
+    disk: nodeDisk,
     stdout: createTerminal(process.stdout, process.env),
     stderr: createTerminal(process.stderr, process.env),
     environment: process.env,

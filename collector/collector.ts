@@ -5,6 +5,7 @@
  * Memory is rebuilt from the store before anything is accepted; until then only `/livez` answers.
  */
 import { type Cancel, type Clock, every } from "../base/clock.ts";
+import type { Disk } from "../base/disk.ts";
 import { OperationalError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Meter } from "../base/meter.ts";
@@ -33,6 +34,8 @@ export interface CollectorSettings {
   readonly log: Log;
   readonly meter: Meter;
   readonly decider: Decider;
+  /** Where the store keeps its files. */
+  readonly disk: Disk;
   /** Tests may bring their own; by default plain files under `dataDir`. */
   readonly store?: Store;
 }
@@ -85,7 +88,8 @@ class CollectorProcess implements Collector {
     const { windowLengthMs, keysMax, halfEdgesMax } = config;
     this.#config = config;
     this.#settings = settings;
-    this.#store = settings.store ?? createFileStore({ directory: config.dataDir });
+    this.#store =
+      settings.store ?? createFileStore({ directory: config.dataDir, disk: settings.disk });
     this.#streams = new Streams(config.streamsMax);
     const store = this.#store;
     const streams = this.#streams;

@@ -1,9 +1,11 @@
 /** The collector's side of a window: merge, commit to disk, read back. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import type { Segment } from "../../collector/store/segments.ts";
 import { createFileStore, type Store } from "../../collector/store/store.ts";
 import { createLosses } from "../../collector/windows/add-cube.ts";
@@ -14,8 +16,7 @@ import {
   sealWindow,
   type WindowState,
 } from "../../collector/windows/window-state.ts";
-import type { WindowBatch } from "../../collector/windows/window-table.ts";
-import { decodeSketchBatch } from "../../wire/sketch-batch.ts";
+import { decodeSketchBatch, type WindowBatch } from "../../wire/sketch-batch.ts";
 import { createPipelineUnderTest, pipelineStartMs } from "../in-memory-agent.ts";
 import type { Figure, Table } from "../table.ts";
 import { median, nanosecondsOf, runsDefault } from "../timing.ts";
@@ -36,7 +37,7 @@ export async function collectorArea(): Promise<Table> {
   const merge = mergeFigures(encoded);
   const window = mergedWindow(encoded.map(decode));
   const directory = mkdtempSync(join(tmpdir(), "brunt-bench-"));
-  const store = createFileStore({ directory });
+  const store = createFileStore({ directory, disk: nodeDisk });
   await store.recover(
     { head: () => undefined, batch: () => undefined, corrupt: () => undefined },
     () => new Uint8Array(),
@@ -77,7 +78,7 @@ async function batchesOfAgents(): Promise<Uint8Array[]> {
 
 function cubeOf(bytes: Uint8Array) {
   const decoded = decodeSketchBatch(bytes);
-  return decoded.ok ? decoded.value.cube : undefined;
+  return decoded.ok && decoded.value.kind === "window" ? decoded.value.cube : undefined;
 }
 
 function decode(bytes: Uint8Array): WindowBatch {

@@ -38,7 +38,7 @@ export const collectorCommand: Command = {
 };
 
 async function runCollector(args: Arguments, system: System): Promise<number> {
-  const { clock, stdout, stderr, environment } = system;
+  const { clock, disk, stdout, stderr, environment } = system;
   const dataDir = join(readDataDir(args, system), "collector");
   const defaults = { collector: { dataDir, uiDir: uiDirectory } };
   const settings = settingsOrThrow({ args, options, environment, defaults }).collector;
@@ -47,7 +47,7 @@ async function runCollector(args: Arguments, system: System): Promise<number> {
   const log = createTerminalLog(stderr, clock);
   const { customersMin } = settings;
   const decider = observer.observeDecider(createDecider({ customersMin }));
-  const collector = createCollector(settings, { clock, log, meter, decider });
+  const collector = createCollector(settings, { clock, log, meter, decider, disk });
   await collector.start();
   observer.observeMeter(meter);
   const addresses = { host: settings.host, port: collector.port };

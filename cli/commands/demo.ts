@@ -83,8 +83,8 @@ async function runDemo(args: Arguments, system: System): Promise<number> {
   const settings = await demoSettings(system, dataDir, dimensions);
   const record = createWindowRecord();
   const log = warningsTo(system);
-  const { clock, randomBytes } = system;
-  const brunt = createBrunt({ settings, clock, log, observer: record, randomBytes });
+  const { clock, disk, randomBytes } = system;
+  const brunt = createBrunt({ settings, clock, disk, log, observer: record, randomBytes });
   await brunt.start();
   const url = urlOf("127.0.0.1", brunt.collector.port);
   try {

@@ -101,14 +101,14 @@ interface Replay {
 
 async function replayAll(replay: Replay): Promise<number> {
   const { system, settings, recordings } = replay;
-  const { stdout } = system;
+  const { stdout, disk } = system;
   const firstMs = recordings.slices[0]?.startMs ?? 0;
   const lastMs = (recordings.slices.at(-1)?.startMs ?? 0) + sliceMs;
   const clock = createReplayClock(firstMs);
   const record = createWindowRecord();
   const log = silentLog;
   const randomBytes = createSeededBytes();
-  const brunt = createBrunt({ settings, clock, log, observer: record, randomBytes });
+  const brunt = createBrunt({ settings, clock, disk, log, observer: record, randomBytes });
   const startedMs = system.clock.nowMs();
   await brunt.start();
   const finished = await feed(replay, { brunt, clock, record });

@@ -49,10 +49,10 @@ async function runStart(args: Arguments, system: System): Promise<number> {
   const settings = readStartSettings(args, system);
   const observer = await readSelfTelemetry(args, system);
   makeHashKey(settings.agent, { args, system });
-  const { clock, stdout, stderr, randomBytes } = system;
+  const { clock, disk, stdout, stderr, randomBytes } = system;
   const log = createTerminalLog(stderr, clock);
   const createAgent = await loadAgentFactory(settings.agent);
-  const brunt = createBrunt({ settings, clock, log, observer, randomBytes, createAgent });
+  const brunt = createBrunt({ settings, clock, disk, log, observer, randomBytes, createAgent });
   await brunt.start();
   const { grpc, http } = brunt.agent.ports;
   const addresses = {

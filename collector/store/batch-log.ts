@@ -11,12 +11,11 @@
  * After a failed write the log goes on in a new generation whose head voids the records the
  * failed write may have left behind: those above the head's lsn in earlier generations.
  */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { createByteReader, createByteWriter } from "../../base/bytes.ts";
-import { numberedFiles, type OpenFile, removeFile, storeWriteError } from "./files.ts";
-import { createJournal, type Journal } from "./journal.ts";
-import { scanRecords } from "./records.ts";
+import type { Disk } from "../../base/disk.ts";
+import { numberedFiles, storeWriteError } from "../../base/files.ts";
+import { createJournal, type Journal } from "../../base/journal.ts";
+import { scanRecords } from "../../base/records.ts";
 
 export interface LogEntry {
   readonly bytes: Uint8Array;
@@ -59,7 +58,7 @@ const batchKind = 2;
 
 export class BatchLog {
   readonly #directory: string;
-  readonly #openFile: OpenFile;
+  readonly #disk: Disk;
   readonly #generationBytesMax: number;
   #headState: () => Uint8Array = () => new Uint8Array(0);
   #generations: Generation[] = [];
@@ -72,9 +71,9 @@ export class BatchLog {
   #running: Promise<void> | undefined;
   #failed = false;
 
-  constructor(options: { directory: string; openFile: OpenFile; generationBytesMax: number }) {
+  constructor(options: { directory: string; disk: Disk; generationBytesMax: number }) {
     this.#directory = options.directory;
-    this.#openFile = options.openFile;
+    this.#disk = options.disk;
     this.#generationBytesMax = options.generationBytesMax;
   }
 
@@ -95,12 +94,12 @@ export class BatchLog {
   /** Visits everything stored, in order, then starts a generation headed by `headState()`. */
   async recover(visitor: LogVisitor, headState: () => Uint8Array): Promise<void> {
     this.#headState = headState;
-    const files = await numberedFiles(this.#directory, namePattern);
-    let next = files[0] === undefined ? undefined : await readGeneration(files[0].path);
+    const files = await numberedFiles(this.#disk, this.#directory, namePattern);
+    let next = files[0] === undefined ? undefined : await readGeneration(this.#disk, files[0].path);
     for (const [index, file] of files.entries()) {
       const contents = next as GenerationContents;
       const following = files[index + 1];
-      next = following === undefined ? undefined : await readGeneration(following.path);
+      next = following === undefined ? undefined : await readGeneration(this.#disk, following.path);
       this.#visit(file, contents, next?.headLsn ?? Number.POSITIVE_INFINITY, visitor);
     }
     await this.#startGeneration();
@@ -212,10 +211,10 @@ export class BatchLog {
 
   async #startGeneration(): Promise<void> {
     const number = (this.#generations.at(-1)?.number ?? 0) + 1;
-    const path = join(this.#directory, `batches-${String(number).padStart(12, "0")}.log`);
+    const path = `${this.#directory}/batches-${String(number).padStart(12, "0")}.log`;
     const head = encodeHead(this.#lsn, this.#headState());
     this.#generationBegun = true;
-    const journal = await createJournal(this.#openFile, path, [head, head]);
+    const journal = await createJournal(this.#disk, path, [head, head]);
     this.#generationBegun = false;
     await this.#journal?.close();
     this.#journal = journal;
@@ -225,7 +224,7 @@ export class BatchLog {
   async #removeSettled(): Promise<void> {
     while (this.#generations.length > 1 && this.#generations[0]?.unsettled.size === 0) {
       const generation = this.#generations.shift() as Generation;
-      await removeFile(generation.path);
+      await this.#disk.remove(generation.path);
     }
   }
 }
@@ -238,8 +237,8 @@ interface GenerationContents {
   readonly size: number;
 }
 
-async function readGeneration(path: string): Promise<GenerationContents> {
-  const bytes = await readFile(path);
+async function readGeneration(disk: Disk, path: string): Promise<GenerationContents> {
+  const bytes = (await disk.read(path)) ?? new Uint8Array(0);
   const scan = scanRecords(bytes);
   let head: Uint8Array | undefined;
   let headLsn: number | undefined;

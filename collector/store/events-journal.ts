@@ -6,10 +6,10 @@
  * record, because a number somebody has seen could otherwise be given out again.
  */
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
+import type { Disk } from "../../base/disk.ts";
+import { numberedFiles } from "../../base/files.ts";
+import { createJournal, type Journal, openJournal } from "../../base/journal.ts";
 import type { StreamEvent } from "../../wire/api-types.ts";
-import { numberedFiles, type OpenFile, removeFile } from "./files.ts";
-import { createJournal, type Journal, openJournal } from "./journal.ts";
 
 /** An event before it has its number. */
 export type UnnumberedEvent = StreamEvent extends infer Event
@@ -32,7 +32,7 @@ const ringEventsMax = 4_096;
 
 export class EventsJournal {
   readonly #directory: string;
-  readonly #openFile: OpenFile;
+  readonly #disk: Disk;
   #journal: Journal | undefined;
   #number = 0;
   #eventsInFile = 0;
@@ -42,9 +42,9 @@ export class EventsJournal {
   /** The last decision whose events are here. */
   closing = 0;
 
-  constructor(directory: string, openFile: OpenFile) {
+  constructor(directory: string, disk: Disk) {
     this.#directory = directory;
-    this.#openFile = openFile;
+    this.#disk = disk;
   }
 
   /** The newest events, oldest first; numbers may be missing where a record was lost. */
@@ -55,9 +55,9 @@ export class EventsJournal {
   /** Reads what is stored; gives how many records are damaged. */
   async recover(): Promise<number> {
     let corrupt = 0;
-    const files = await numberedFiles(this.#directory, namePattern);
+    const files = await numberedFiles(this.#disk, this.#directory, namePattern);
     for (const [index, { path, number }] of files.entries()) {
-      const { journal, scan } = await openJournal(this.#openFile, path);
+      const { journal, scan } = await openJournal(this.#disk, path);
       corrupt += scan.corrupt;
       const eventsBefore = this.nextSeq;
       for (const payload of scan.payloads) this.#take(payload);
@@ -120,14 +120,14 @@ export class EventsJournal {
   /** A new file opens with the numbering so far; the file before it is kept, older ones go. */
   async #startFile(): Promise<void> {
     const number = this.#number + 1;
-    const path = join(this.#directory, `events-${String(number).padStart(12, "0")}.log`);
-    const journal = await createJournal(this.#openFile, path, [this.#encode([])]);
+    const path = `${this.#directory}/events-${String(number).padStart(12, "0")}.log`;
+    const journal = await createJournal(this.#disk, path, [this.#encode([])]);
     await this.#journal?.close();
     this.#journal = journal;
     this.#number = number;
     this.#eventsInFile = 0;
-    for (const file of await numberedFiles(this.#directory, namePattern)) {
-      if (file.number < number - 1) await removeFile(file.path);
+    for (const file of await numberedFiles(this.#disk, this.#directory, namePattern)) {
+      if (file.number < number - 1) await this.#disk.remove(file.path);
     }
   }
 

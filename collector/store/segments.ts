@@ -6,14 +6,13 @@
  * cube, the half-edges. The index of all
  * windows is held in memory and is read back from the first record of each file.
  */
-import { open, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import type { Disk } from "../../base/disk.ts";
+import { numberedFiles, writeAtomically } from "../../base/files.ts";
+import { frameRecords, scanRecords } from "../../base/records.ts";
 import type { Result } from "../../base/result.ts";
 import { ok, refuse } from "../../base/result.ts";
 import type { WindowSummary } from "../../wire/api-types.ts";
 import type { IncidentEvent } from "../decide.ts";
-import { numberedFiles, type OpenFile, removeFile, writeAtomically } from "./files.ts";
-import { frameRecord, scanRecords } from "./records.ts";
 
 export interface SegmentMeta {
   readonly summary: WindowSummary;
@@ -40,20 +39,20 @@ const metaReadSize = 4_096;
 
 export class Segments {
   readonly #directory: string;
-  readonly #openFile: OpenFile;
+  readonly #disk: Disk;
   readonly #index = new Map<number, SegmentMeta>();
   #newestFirst: readonly SegmentMeta[] | undefined;
 
-  constructor(directory: string, openFile: OpenFile) {
+  constructor(directory: string, disk: Disk) {
     this.#directory = directory;
-    this.#openFile = openFile;
+    this.#disk = disk;
   }
 
   /** Reads the index; gives how many files are damaged. Those are left for a person to look at. */
   async recover(): Promise<number> {
     let corrupt = 0;
-    for (const { path, number } of await numberedFiles(this.#directory, namePattern)) {
-      const meta = await readMeta(path);
+    for (const { path, number } of await numberedFiles(this.#disk, this.#directory, namePattern)) {
+      const meta = await readMeta(this.#disk, path);
       if (meta === undefined) corrupt++;
       else this.#index.set(number, meta);
     }
@@ -80,18 +79,14 @@ export class Segments {
       segment.cube,
       segment.halfEdges,
     ];
-    await writeAtomically(
-      this.#openFile,
-      this.#path(windowStartMs),
-      Buffer.concat(records.map(frameRecord)),
-    );
+    await writeAtomically(this.#disk, this.#path(windowStartMs), frameRecords(records));
     this.#index.set(windowStartMs, segment.meta);
     this.#newestFirst = undefined;
   }
 
   async read(windowStartMs: number): Promise<Result<Segment>> {
     const path = this.#path(windowStartMs);
-    const { payloads, corrupt } = scanRecords(await readFile(path));
+    const { payloads, corrupt } = scanRecords((await this.#disk.read(path)) ?? new Uint8Array(0));
     const [meta, events, cube, halfEdges] = payloads;
     if (corrupt > 0 || halfEdges === undefined || !meta || !events || !cube) {
       return refuse("STORE_CORRUPT", `${path} has a damaged record`);
@@ -103,7 +98,7 @@ export class Segments {
   async expire(beforeMs: number): Promise<number> {
     const old = [...this.#index].filter(([, meta]) => meta.windowEndMs < beforeMs);
     for (const [windowStartMs] of old) {
-      await removeFile(this.#path(windowStartMs));
+      await this.#disk.remove(this.#path(windowStartMs));
       this.#index.delete(windowStartMs);
     }
     if (old.length > 0) this.#newestFirst = undefined;
@@ -111,20 +106,14 @@ export class Segments {
   }
 
   #path(windowStartMs: number): string {
-    return join(this.#directory, `${windowStartMs}.window`);
+    return `${this.#directory}/${windowStartMs}.window`;
   }
 }
 
-async function readMeta(path: string): Promise<SegmentMeta | undefined> {
-  const file = await open(path, "r");
-  try {
-    const start = Buffer.alloc(metaReadSize);
-    const { bytesRead } = await file.read(start, 0, metaReadSize, 0);
-    const first = scanRecords(start.subarray(0, bytesRead)).payloads[0];
-    return first === undefined || first[0] !== 0x7b ? undefined : parseMeta(first);
-  } finally {
-    await file.close();
-  }
+async function readMeta(disk: Disk, path: string): Promise<SegmentMeta | undefined> {
+  const start = await disk.read(path, { position: 0, size: metaReadSize });
+  const first = start === undefined ? undefined : scanRecords(start).payloads[0];
+  return first === undefined || first[0] !== 0x7b ? undefined : parseMeta(first);
 }
 
 function parseMeta(bytes: Uint8Array): SegmentMeta | undefined {

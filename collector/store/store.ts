@@ -8,22 +8,14 @@
  *
  * One process owns a directory at a time.
  */
-import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
+import type { Disk } from "../../base/disk.ts";
+import { writeAtomically } from "../../base/files.ts";
+import { frameRecord, scanRecords } from "../../base/records.ts";
 import type { Result } from "../../base/result.ts";
 import type { StreamEvent } from "../../wire/api-types.ts";
 import { BatchLog, type LogEntry, type LogVisitor } from "./batch-log.ts";
-import { ownDirectory } from "./directory-owner.ts";
 import { EventsJournal, type UnnumberedEvent } from "./events-journal.ts";
-import {
-  makeDirectory,
-  type OpenFile,
-  openOnDisk,
-  readIfPresent,
-  syncDirectory,
-  writeAtomically,
-} from "./files.ts";
-import { frameRecord, scanRecords } from "./records.ts";
 import { type Segment, type SegmentMeta, Segments } from "./segments.ts";
 
 export interface DeciderState {
@@ -76,34 +68,33 @@ export interface FileStoreOptions {
   readonly directory: string;
   /** The log goes on in a new file from this size. */
   readonly logFileBytesMax?: number;
-  /** A test may put a failing disk here. */
-  readonly openFile?: OpenFile;
+  readonly disk: Disk;
 }
 
 const logFileBytesMaxDefault = 64 * 2 ** 20;
 
 export function createFileStore(options: FileStoreOptions): Store {
-  const { directory, openFile = openOnDisk } = options;
+  const { directory, disk } = options;
   const directories = {
-    log: join(directory, "log"),
-    windows: join(directory, "windows"),
-    events: join(directory, "events"),
+    log: `${directory}/log`,
+    windows: `${directory}/windows`,
+    events: `${directory}/events`,
   };
-  const deciderPath = join(directory, "decider");
+  const deciderPath = `${directory}/decider`;
   const log = new BatchLog({
     directory: directories.log,
-    openFile,
+    disk,
     generationBytesMax: options.logFileBytesMax ?? logFileBytesMaxDefault,
   });
-  const segments = new Segments(directories.windows, openFile);
-  const events = new EventsJournal(directories.events, openFile);
+  const segments = new Segments(directories.windows, disk);
+  const events = new EventsJournal(directories.events, disk);
   let disown = async (): Promise<void> => {};
   return {
     async recover(visitor, headState) {
-      await makeDirectory(directory);
-      disown = await ownDirectory(directory);
-      for (const path of Object.values(directories)) await makeDirectory(path);
-      await syncDirectory(directory);
+      await disk.makeDirectory(directory);
+      disown = await disk.own(directory);
+      for (const path of Object.values(directories)) await disk.makeDirectory(path);
+      await disk.syncDirectory(directory);
       visitor.corrupt(await segments.recover());
       visitor.corrupt(await events.recover());
       await log.recover(visitor, headState);
@@ -130,9 +121,9 @@ export function createFileStore(options: FileStoreOptions): Store {
     appendEvents: (closing, unnumbered) => events.append(closing, unnumbered),
     events,
     async saveDecider(state) {
-      await writeAtomically(openFile, deciderPath, frameRecord(serialize(state)));
+      await writeAtomically(disk, deciderPath, frameRecord(serialize(state)));
     },
-    loadDecider: () => loadDecider(deciderPath),
+    loadDecider: () => loadDecider(disk, deciderPath),
     idle: () => log.idle(),
     async close() {
       await log.close();
@@ -142,8 +133,8 @@ export function createFileStore(options: FileStoreOptions): Store {
   };
 }
 
-async function loadDecider(path: string): Promise<DeciderState | undefined> {
-  const bytes = await readIfPresent(path);
+async function loadDecider(disk: Disk, path: string): Promise<DeciderState | undefined> {
+  const bytes = await disk.read(path);
   const payload = bytes === undefined ? undefined : scanRecords(bytes).payloads[0];
   return payload === undefined ? undefined : (deserialize(payload) as DeciderState);
 }

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { ownDirectory } from "../../collector/store/directory-owner.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { ownDirectory } from "../../cli/directory-owner.ts";
+import { temporaryDirectory } from "../collector/temporary.ts";
 
 let other: ChildProcess | undefined;
 

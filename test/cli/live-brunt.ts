@@ -1,4 +1,5 @@
 /** A real Brunt on a free port whose time is the test's: sockets are real, windows are not waited for. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createPrng } from "../../base/prng.ts";
 import { type Brunt, createBrunt } from "../../cli/brunt.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { noObserver, type Observer } from "../../cli/observer.ts";
 import { parseCollectorConfig } from "../../collector/config.ts";
 import { asProtobuf, callsAsJson, recordingStartMs } from "./recorded-otlp.ts";
@@ -72,6 +74,7 @@ function assemble({ dataDir, port, clock, observer }: Assembly): Brunt {
   return createBrunt({
     settings: { agent: agent.value, collector: collector.value },
     clock,
+    disk: nodeDisk,
     log: silentLog,
     observer,
     randomBytes: (size) => Uint8Array.from({ length: size }, () => prng.integer(256)),

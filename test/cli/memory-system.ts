@@ -1,5 +1,6 @@
 /** A system whose terminals are memory: what a command prints is there to be read. */
 import { createPrng } from "../../base/prng.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { type System, systemClock } from "../../cli/system.ts";
 import { plainStyle, type Terminal } from "../../cli/terminal/terminal.ts";
 
@@ -20,6 +21,7 @@ export function createMemorySystem(
   const stderr = createMemoryTerminal();
   return {
     clock: systemClock,
+    disk: nodeDisk,
     stdout,
     stderr,
     environment,

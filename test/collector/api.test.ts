@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import Fastify from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { bytesOf, type Running, startCollector } from "./fixture.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -268,7 +269,13 @@ describe("configuration", () => {
     };
     const { silentLog } = await import("../../base/log.ts");
     const { clock, meter, decider } = running;
-    const second = createCollector(config, { clock, meter, decider, log: silentLog });
+    const second = createCollector(config, {
+      clock,
+      meter,
+      decider,
+      log: silentLog,
+      disk: nodeDisk,
+    });
     await expect(second.start()).rejects.toMatchObject({ code: "ADDRESS_IN_USE" });
     await second.shutdown();
     expect((await check("/livez")).status).toBe(200);

@@ -1,19 +1,27 @@
 /** Batches, a small real decider, and a running collector, for the collector's tests. */
 import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
+import type { Disk } from "../../base/disk.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter, type Meter } from "../../base/meter.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { type Collector, createCollector } from "../../collector/collector.ts";
 import { type CollectorConfig, defaultCollectorConfig } from "../../collector/config.ts";
 import type { ClosedWindow, Decider, IncidentEvent } from "../../collector/decide.ts";
-import { openOnDisk } from "../../collector/store/files.ts";
 import { createFileStore, type Store } from "../../collector/store/store.ts";
 import { adjustedUnit } from "../../sketch/cell.ts";
-import { cellOf, createCube, edgeOf } from "../../sketch/cube.ts";
+import { type Cube, cellOf, createCube, edgeOf } from "../../sketch/cube.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { addHll } from "../../sketch/hll.ts";
 import { builtInDimensions, intern } from "../../sketch/key.ts";
 import type { Incident, IncidentDetail } from "../../wire/api-types.ts";
-import { encodeSketchBatch, type SketchBatch } from "../../wire/sketch-batch.ts";
+import {
+  type BatchHeader,
+  encodeSketchBatch,
+  type GapBatch,
+  type HeartbeatBatch,
+  type TombstoneBatch,
+  type WindowBatch,
+} from "../../wire/sketch-batch.ts";
 
 /** A window start; the virtual clock of `startCollector` stands here. */
 export const startMs = 1_800_000_000_000;
@@ -31,10 +39,14 @@ export interface SpanSpec {
   readonly customer?: number;
 }
 
-export interface BatchSpec extends Partial<Omit<SketchBatch, "cube" | "streamId">> {
+export interface BatchSpec
+  extends Partial<Omit<WindowBatch, "kind" | "cube" | "streamId">>,
+    Partial<Pick<HeartbeatBatch, "oldestSeq">>,
+    Partial<Pick<TombstoneBatch, "cause" | "lost">>,
+    Partial<Pick<GapBatch, "gapFromMs" | "gapToMs">> {
   /** A small number in place of the 32 digits. */
   readonly stream?: number;
-  /** Of the window, counted from `startMs`; undefined makes a heartbeat. */
+  /** Of the window, counted from `startMs`; without it, `lost` or a gap it is a heartbeat. */
   readonly window?: number;
   readonly spans?: readonly SpanSpec[];
   readonly userDimensions?: readonly string[];
@@ -44,44 +56,60 @@ export function streamIdOf(stream: number): string {
   return stream.toString(16).padStart(32, "0");
 }
 
-export function batchOf(spec: BatchSpec): SketchBatch {
-  const { stream = 1, window, spans = [], userDimensions = [], ...rest } = spec;
+/** A window record. */
+export function batchOf(spec: BatchSpec): WindowBatch {
+  const { window = 0, spans = [], userDimensions = [] } = spec;
   const dimensions = [...builtInDimensions, ...userDimensions];
-  const cube =
-    window === undefined
-      ? undefined
-      : createCube(startMs + window * windowMs, dimensions, { keysMax: 500_000, edgesMax: 1_000 });
-  for (const span of spans) if (cube !== undefined) addSpan(cube, span);
+  const lengthMs = spec.windowLengthMs ?? windowMs;
+  const windowStartMs = Math.floor((startMs + window * windowMs) / lengthMs) * lengthMs;
+  const cube = createCube(windowStartMs, dimensions, { keysMax: 500_000, edgesMax: 1_000 });
+  for (const span of spans) addSpan(cube, span);
   return {
-    kind: cube === undefined ? "heartbeat" : "window",
-    streamId: streamIdOf(stream),
-    seq: 1,
-    agent: `agent-${stream}`,
-    watermarkMs: 0,
-    hashKeyId: "key-1",
-    thresholdsRevision: 0,
-    windowLengthMs: windowMs,
-    halfEdges: [],
-    halfEdgeShift: 0,
+    ...headerOf(spec),
+    kind: "window",
+    cube,
+    halfEdges: spec.halfEdges ?? [],
+    halfEdgeShift: spec.halfEdgeShift ?? 0,
     counts: {
       spans: spans.length,
       errors: spans.filter((span) => span.failed).length,
       rejected: 0,
       late: 0,
       unpaired: 0,
+      ...spec.counts,
     },
-    folded: [],
-    keyDemand: 0,
-    ...rest,
-    cube,
+    folded: spec.folded ?? [],
+    keyDemand: spec.keyDemand ?? 0,
+  };
+}
+
+function headerOf(spec: BatchSpec): BatchHeader {
+  const { stream = 1, spans = [], seq = 1 } = spec;
+  return {
+    streamId: streamIdOf(stream),
+    seq,
+    streamSpans: spec.streamSpans ?? spans.length,
+    agent: spec.agent ?? `agent-${stream}`,
+    watermarkMs: spec.watermarkMs ?? 0,
+    hashKeyId: spec.hashKeyId ?? "key-1",
+    thresholdsRevision: spec.thresholdsRevision ?? 0,
+    windowLengthMs: spec.windowLengthMs ?? windowMs,
   };
 }
 
 export function bytesOf(spec: BatchSpec): Uint8Array {
-  return encodeSketchBatch(batchOf(spec));
+  const header = headerOf(spec);
+  const { lost, cause = "evicted", gapFromMs, gapToMs = startMs } = spec;
+  if (spec.window !== undefined) return encodeSketchBatch(batchOf(spec));
+  if (lost !== undefined) return encodeSketchBatch({ ...header, kind: "tombstone", cause, lost });
+  if (gapFromMs !== undefined) {
+    return encodeSketchBatch({ ...header, kind: "gap", gapFromMs, gapToMs });
+  }
+  const { oldestSeq = header.seq + 1 } = spec;
+  return encodeSketchBatch({ ...header, kind: "heartbeat", oldestSeq });
 }
 
-function addSpan(cube: NonNullable<SketchBatch["cube"]>, span: SpanSpec): void {
+function addSpan(cube: Cube, span: SpanSpec): void {
   const { service = "shop", operation = "GET /", version = "", region = "", user = [] } = span;
   const users = cube.keys.dimensions.slice(builtInDimensions.length).map((_, i) => user[i] ?? "");
   const key = intern(cube.keys, [service, operation, "server", "", version, "", region, ...users]);
@@ -261,11 +289,11 @@ export function createMortalStore(directory: string): { store: Store; kill(): vo
     const value = await done;
     return dead ? never : value;
   };
-  const store = createFileStore({
-    directory,
-    openFile: (path, flags) =>
+  const disk: Disk = {
+    ...nodeDisk,
+    open: (path, flags) =>
       alive(async () => {
-        const file = await openOnDisk(path, flags);
+        const file = await nodeDisk.open(path, flags);
         return {
           write: (...parts) => alive(() => file.write(...parts)),
           datasync: () => alive(() => file.datasync()),
@@ -273,9 +301,12 @@ export function createMortalStore(directory: string): { store: Store; kill(): vo
           close: () => alive(() => file.close()),
         };
       }),
-  });
+    rename: (from, to) => alive(() => nodeDisk.rename(from, to)),
+    remove: (path) => alive(() => nodeDisk.remove(path)),
+    syncDirectory: (path) => alive(() => nodeDisk.syncDirectory(path)),
+  };
   return {
-    store,
+    store: createFileStore({ directory, disk }),
     kill: () => {
       dead = true;
     },
@@ -307,7 +338,14 @@ export async function startCollector(options: {
   const { dataDir, store } = options;
   const collector = createCollector(
     { ...defaultCollectorConfig(), uiDir: "", ...options.config, dataDir, port: 0 },
-    { clock, log: silentLog, meter, decider, ...(store === undefined ? {} : { store }) },
+    {
+      clock,
+      log: silentLog,
+      meter,
+      decider,
+      disk: nodeDisk,
+      ...(store === undefined ? {} : { store }),
+    },
   );
   await collector.start();
   return {

@@ -10,6 +10,7 @@ import {
   startCollector,
   startMs,
 } from "./fixture.ts";
+import { limpingDisk } from "./limping-disk.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 const batchType = "application/vnd.brunt.sketch-batch";
@@ -198,21 +199,9 @@ describe("refused, with the next batch served", () => {
 
   test("while the disk refuses writes: nothing is acknowledged and readiness says so", async () => {
     const disk = { failing: false };
-    const { openOnDisk } = await import("../../collector/store/files.ts");
     const store = createFileStore({
       directory: temporaryDirectory(),
-      openFile: async (name, flags) => {
-        const file = await openOnDisk(name, flags);
-        return {
-          write: (...args) => file.write(...args),
-          truncate: (size) => file.truncate(size),
-          close: () => file.close(),
-          datasync: async () => {
-            if (disk.failing) throw new Error("ENOSPC: no space left on device");
-            await file.datasync();
-          },
-        };
-      },
+      disk: limpingDisk(disk),
     });
     await withCollector(
       async (running) => {

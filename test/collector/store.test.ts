@@ -2,10 +2,11 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type OpenFile, openOnDisk } from "../../collector/store/files.ts";
-import { createJournal, openJournal } from "../../collector/store/journal.ts";
-import { frameRecord, scanRecords } from "../../collector/store/records.ts";
+import { createJournal, openJournal } from "../../base/journal.ts";
+import { frameRecord, scanRecords } from "../../base/records.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { createFileStore, type Store } from "../../collector/store/store.ts";
+import { limpingDisk } from "./limping-disk.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 const seed = 411;
@@ -70,11 +71,11 @@ describe("records", () => {
 describe("journal", () => {
   test("a torn tail is cut off, and what is appended afterwards is read", async () => {
     const path = join(temporaryDirectory(), "journal");
-    const first = await createJournal(openOnDisk, path, [bytes("a"), bytes("b")]);
+    const first = await createJournal(nodeDisk, path, [bytes("a"), bytes("b")]);
     await first.append([bytes("lost in the crash")]);
     await first.close();
     truncateSync(path, first.size - 3);
-    const { journal, scan } = await openJournal(openOnDisk, path);
+    const { journal, scan } = await openJournal(nodeDisk, path);
     expect(scan.payloads.map(text)).toEqual(["a", "b"]);
     await journal.append([bytes("c")]);
     await journal.close();
@@ -293,8 +294,8 @@ async function openStore(
   corrupt: number;
 }> {
   const directory = options.directory ?? temporaryDirectory();
-  const openFile = options.disk === undefined ? openOnDisk : limpingDisk(options.disk);
-  const store = createFileStore({ directory, openFile });
+  const disk = options.disk === undefined ? nodeDisk : limpingDisk(options.disk);
+  const store = createFileStore({ directory, disk });
   const found = { store, directory, batches: [] as string[], heads: [] as string[], corrupt: 0 };
   await store.recover(
     {
@@ -310,21 +311,4 @@ async function openStore(
     () => bytes("state"),
   );
   return found;
-}
-
-/** The real disk, taking a few bytes at a time, or writing but failing to sync. */
-function limpingDisk(disk: { failing?: boolean; bytesPerWrite?: number }): OpenFile {
-  return async (path, flags) => {
-    const file = await openOnDisk(path, flags);
-    return {
-      write: (payload, offset, size, position) =>
-        file.write(payload, offset, Math.min(size, disk.bytesPerWrite ?? size), position),
-      datasync: async () => {
-        if (disk.failing === true) throw new Error("EIO: i/o error, fdatasync");
-        await file.datasync();
-      },
-      truncate: (size) => file.truncate(size),
-      close: () => file.close(),
-    };
-  };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { scanRecords } from "../../collector/store/records.ts";
+import { scanRecords } from "../../base/records.ts";
 import {
   type BatchSpec,
   metric,

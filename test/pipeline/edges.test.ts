@@ -12,6 +12,7 @@ import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
 import { createPrng } from "../../base/prng.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { createCollector } from "../../collector/collector.ts";
 import { defaultCollectorConfig } from "../../collector/config.ts";
 import { createDecider } from "../../collector/stages/decider.ts";
@@ -38,7 +39,7 @@ async function check({ seed, agentsCount }: { seed: number; agentsCount: number 
   const shared = { clock, log: silentLog };
   const collector = createCollector(
     { ...defaultCollectorConfig(), port: 0, dataDir, uiDir: "" },
-    { ...shared, meter: createMeter(), decider },
+    { ...shared, meter: createMeter(), decider, disk: nodeDisk },
   );
   await collector.start();
   const agents = Array.from({ length: agentsCount }, () => {

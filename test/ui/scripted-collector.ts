@@ -1,7 +1,9 @@
 /** A real collector with the built page, whose decider says what the test wants said. */
+
 import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { createCollector } from "../../collector/collector.ts";
 import { defaultCollectorConfig } from "../../collector/config.ts";
 import type { Decider, IncidentEvent, IncidentEventType } from "../../collector/decide.ts";
@@ -31,7 +33,7 @@ export async function startScriptedCollector(options: ScriptOptions): Promise<Sc
   const script = createScript();
   const collector = createCollector(
     { ...defaultCollectorConfig(), dataDir, uiDir, port },
-    { clock, log: silentLog, meter: createMeter(), decider: script.decider },
+    { clock, log: silentLog, meter: createMeter(), decider: script.decider, disk: nodeDisk },
   );
   await collector.start();
   let window = windowsBefore;
