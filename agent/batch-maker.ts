@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Counter, Meter } from "../base/meter.ts";
 import { estimateHll } from "../sketch/hll.ts";
-import { encodeSketchBatch, type SketchBatch } from "../wire/sketch-batch.ts";
+import { type BatchHeader, encodeSketchBatch, type SketchBatch } from "../wire/sketch-batch.ts";
 import type { AgentConfig } from "./config.ts";
 import type { QueuedBatch } from "./export/batch-queue.ts";
 import { SpanMemory } from "./pairing/span-memory.ts";
@@ -47,6 +47,7 @@ export class BatchMaker {
   readonly #dimensions: readonly string[];
   readonly #callsDropped: Counter;
   #sequence = 0;
+  #streamSpans = 0;
   #lastBatchMs: number;
   #lastCompactMs: number;
 
@@ -103,10 +104,12 @@ export class BatchMaker {
     this.#callsDropped.add(outcome.callsDropped);
     const { spans, errors, late } = segment;
     const rejected = this.#options.takeRejected();
+    this.#sequence++;
+    this.#streamSpans += spans;
     this.#deliver({
+      ...this.#header(segment.thresholds.revision),
       kind: "window",
       cube: segment.cube,
-      thresholdsRevision: segment.thresholds.revision,
       halfEdges: outcome.halfEdges,
       halfEdgeShift: outcome.halfEdgeShift,
       counts: { spans, errors, rejected, late, unpaired: outcome.unpaired },
@@ -121,34 +124,30 @@ export class BatchMaker {
       .filter(({ spans }) => spans > 0);
   }
 
+  /** Sent only while nothing waits, so the agent holds no record. */
   #heartbeat(): void {
-    const rejected = this.#options.takeRejected();
-    this.#deliver({
-      kind: "heartbeat",
-      cube: undefined,
-      thresholdsRevision: this.windows.thresholds.revision,
-      halfEdges: [],
-      halfEdgeShift: 0,
-      counts: { spans: 0, errors: 0, rejected, late: 0, unpaired: 0 },
-      folded: [],
-      keyDemand: 0,
-    });
+    const header = this.#header(this.windows.thresholds.revision);
+    this.#deliver({ ...header, kind: "heartbeat", oldestSeq: this.#sequence + 1 });
   }
 
-  #deliver(content: Omit<SketchBatch, OwnFields>): void {
-    const { config, clock, streamId, hashKeyId, deliver } = this.#options;
-    this.#sequence++;
-    this.#lastBatchMs = clock.nowMs();
-    const batch: SketchBatch = {
-      ...content,
+  #header(thresholdsRevision: number): BatchHeader {
+    const { config, streamId, hashKeyId } = this.#options;
+    return {
       streamId,
       seq: this.#sequence,
+      streamSpans: this.#streamSpans,
       agent: config.name,
       watermarkMs: this.windows.watermarkMs,
       hashKeyId,
+      thresholdsRevision,
       windowLengthMs,
     };
-    deliver({ bytes: encodeSketchBatch(batch), spans: content.counts.spans });
+  }
+
+  #deliver(batch: SketchBatch): void {
+    this.#lastBatchMs = this.#options.clock.nowMs();
+    const spans = batch.kind === "window" ? batch.counts.spans : 0;
+    this.#options.deliver({ bytes: encodeSketchBatch(batch), spans });
   }
 
   #registerGauges(): void {
@@ -164,5 +163,3 @@ export class BatchMaker {
     );
   }
 }
-
-type OwnFields = "streamId" | "seq" | "agent" | "watermarkMs" | "hashKeyId" | "windowLengthMs";

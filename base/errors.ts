@@ -6,6 +6,7 @@ export const errorCodes = {
   ADDRESS_IN_USE: "a port is taken by another process",
   BATCH_INVALID: "a sketch batch does not decode",
   BATCH_TOO_LARGE: "a sketch batch exceeds its byte limit",
+  BATCH_VERSION: "a sketch batch is of a version this collector does not know",
   COLLECTOR_UNREACHABLE: "the agent cannot reach its collector",
   CONFIG_INVALID: "a configuration field is missing, unknown or out of range",
   HASH_KEY_MISMATCH: "two agents hash customers with different keys",
@@ -24,6 +25,7 @@ export const errorCodes = {
   STORE_WRITE: "the store cannot write",
   STREAM_FORKED: "two agents send different batches under one stream and sequence number",
   UNAUTHENTICATED: "no token, or one that is unknown, revoked or past its end",
+  STREAM_GAPS: "a stream has more holes than the collector keeps track of",
   UNSUPPORTED: "the content type, encoding or signal is not served here",
 } as const;
 
@@ -32,18 +34,22 @@ export type ErrorCode = keyof typeof errorCodes;
 export interface OperationalErrorOptions {
   readonly retryable?: boolean;
   readonly cause?: unknown;
+  /** How long to wait before trying again, where the other side said so. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** A broken world: disk, network, another process. */
 export class OperationalError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: OperationalErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = "OperationalError";
     this.code = code;
     this.retryable = options.retryable ?? false;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -9,6 +9,8 @@ export type Result<T, E = Problem> =
 export interface Problem {
   readonly code: ErrorCode;
   readonly message: string;
+  /** Of a refusal that will pass: when to try again. */
+  readonly retryAfterMs?: number;
 }
 
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {

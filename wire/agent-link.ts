@@ -1,7 +1,8 @@
 /**
- * What passes between an agent and its collector besides the batches themselves: acknowledgements
- * and the thresholds for "slow". Both come back as JSON and are parsed here.
+ * What passes between an agent and its collector besides the batches themselves: acknowledgements,
+ * refusals and the thresholds for "slow". All come back as JSON and are parsed here.
  */
+import { type ErrorCode, errorCodes, OperationalError } from "../base/errors.ts";
 import { ok, type Result, refuse } from "../base/result.ts";
 
 /** What the collector holds of the sender's stream. */
@@ -26,16 +27,64 @@ export interface Thresholds {
   readonly items: readonly Threshold[];
 }
 
-/** An agent's way to its collector: over HTTP, or within one process. */
+/** Why the collector did not take a batch. */
+export interface Nack {
+  /** One of ours, or of a later version. */
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+/** The collector's word on one batch, where the transport does not pair answers with requests. */
+export type BatchAnswer = { readonly streamId: string; readonly seq: number } & (
+  | { readonly ack: Ack }
+  | { readonly nack: Nack }
+);
+
+/**
+ * What an agent does with a record that was refused:
+ *
+ *   keep    keeps it and backs off
+ *   lose    declares it lost: it can never be taken
+ *   fork    takes a new stream id for everything that is not acknowledged
+ *   reorder keeps it and sends the oldest record first
+ */
+export type RefusalRemedy = "keep" | "lose" | "fork" | "reorder";
+
+/** An agent's way to its collector: over HTTP, over MQTT, or within one process. */
 export interface CollectorLink {
+  /** @throws OperationalError with the collector's code when it does not take the batch */
   send(batch: Uint8Array): Promise<Ack>;
   thresholds(): Promise<Thresholds>;
 }
 
-export const ackRangesMax = 10_000;
+/** A collector keeps 64 intervals of a stream. */
+export const ackRangesMax = 64;
 export const thresholdsMax = 400_000;
 
+const retryAfterMsMax = 3_600_000;
+const messageCharactersMax = 500;
+const remedies: ReadonlyMap<string, RefusalRemedy> = new Map([
+  ["BATCH_INVALID", "lose"],
+  ["BATCH_TOO_LARGE", "lose"],
+  ["SKETCH_INVALID", "lose"],
+  ["STREAM_FORKED", "fork"],
+  ["STREAM_GAPS", "reorder"],
+]);
+
 type Fields = Readonly<Record<string, unknown>>;
+
+/** What to do about a refusal. Data is lost only by a code that says so: never by one unknown. */
+export function remedyOf(code: string): RefusalRemedy {
+  return remedies.get(code) ?? "keep";
+}
+
+/** The refusal as an agent's link throws it. */
+export function refusalOf({ code, message, retryAfterMs }: Nack): OperationalError {
+  const known = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : "COLLECTOR_UNREACHABLE";
+  const text = known === code ? message : `${code}: ${message}`;
+  return new OperationalError(known, text, { retryable: remedyOf(code) === "keep", retryAfterMs });
+}
 
 export function parseAck(raw: unknown): Result<Ack> {
   if (!isFields(raw)) return refuse("BATCH_INVALID", "acknowledgement must be an object");
@@ -64,6 +113,36 @@ export function parseAck(raw: unknown): Result<Ack> {
     return refuse("BATCH_INVALID", "collectorTimeMs must be epoch milliseconds");
   }
   return ok({ have: ranges, thresholdsRevision, collectorTimeMs });
+}
+
+export function parseNack(raw: unknown): Result<Nack> {
+  if (!isFields(raw)) return refuse("BATCH_INVALID", "refusal must be an object");
+  const { code, message, retryAfterMs } = raw;
+  if (typeof code !== "string" || !/^[A-Z_]{1,64}$/.test(code)) {
+    return refuse("BATCH_INVALID", "code must be capital letters");
+  }
+  if (typeof message !== "string") return refuse("BATCH_INVALID", "message must be text");
+  const nack = { code, message: message.slice(0, messageCharactersMax) };
+  if (retryAfterMs === undefined) return ok(nack);
+  if (!isCount(retryAfterMs)) {
+    return refuse("BATCH_INVALID", "retryAfterMs must be a whole number from 0");
+  }
+  return ok({ ...nack, retryAfterMs: Math.min(retryAfterMs, retryAfterMsMax) });
+}
+
+export function parseBatchAnswer(raw: unknown): Result<BatchAnswer> {
+  if (!isFields(raw)) return refuse("BATCH_INVALID", "answer must be an object");
+  const { streamId, seq } = raw;
+  if (typeof streamId !== "string" || !/^[0-9a-f]{32}$/.test(streamId)) {
+    return refuse("BATCH_INVALID", "streamId must be 32 lower-case hex digits");
+  }
+  if (!isCount(seq)) return refuse("BATCH_INVALID", "seq must be a whole number from 0");
+  if (raw.ack !== undefined) {
+    const ack = parseAck(raw.ack);
+    return ack.ok ? ok({ streamId, seq, ack: ack.value }) : ack;
+  }
+  const nack = parseNack(raw.nack);
+  return nack.ok ? ok({ streamId, seq, nack: nack.value }) : nack;
 }
 
 export function parseThresholds(raw: unknown): Result<Thresholds> {

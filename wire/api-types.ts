@@ -193,6 +193,50 @@ export interface WindowSummary {
   readonly revised: boolean;
 }
 
+/** What became of the records of one agent stream: see docs/wire-format.md. */
+export interface StreamLedger {
+  readonly streamId: string;
+  readonly agent: string;
+  /** The last number the stream is known to have used, and the oldest its agent still holds. */
+  readonly lastSeq: number;
+  readonly oldestSeq: number;
+  /** Numbers from oldestSeq to lastSeq that are not here; 0 means the stream is complete. */
+  readonly missing: number;
+  readonly appliedRecords: number;
+  readonly appliedSpans: number;
+  readonly lostRecords: number;
+  readonly lostSpans: number;
+  /** Spans declared lost, by cause. */
+  readonly lost: Readonly<Record<string, number>>;
+  /** Time during which the agent was not listening. */
+  readonly gapMs: number;
+  /** Spans of all its window records up to lastSeq, as the agent counts them. */
+  readonly streamSpans: number;
+  /** False when the stream is complete and yet applied and lost are not what the agent counts. */
+  readonly accounted: boolean;
+  readonly heardMs: number;
+}
+
+export interface LedgerTotals {
+  readonly streams: number;
+  readonly complete: number;
+  readonly missing: number;
+  readonly appliedRecords: number;
+  readonly appliedSpans: number;
+  readonly lostRecords: number;
+  readonly lostSpans: number;
+  readonly lost: Readonly<Record<string, number>>;
+  readonly gapMs: number;
+  readonly streamSpans: number;
+  readonly accounted: boolean;
+}
+
+/** Every span sealed by an agent is applied, declared lost, or still with its agent. */
+export interface LedgerReport {
+  readonly streams: readonly StreamLedger[];
+  readonly totals: LedgerTotals;
+}
+
 export type StreamMessage =
   | {
       readonly type: "hello";

@@ -1,13 +1,15 @@
 /**
- * What an agent ships: one window's cube and half-edges, or a heartbeat that only moves the
- * watermark; either under a stream id and a sequence number.
+ * What an agent ships, one record at a time: a window's cube and half-edges, the declaration that
+ * records are lost, that the agent was not listening for a while, or a heartbeat. Each comes under
+ * a stream id and a sequence number; docs/wire-format.md has the protocol.
  *
- *   u8 version, u8 kind (0 heartbeat, 1 window)
- *   16 bytes stream id, varint seq, string agent, varint watermarkMs, string hashKeyId,
- *   varint thresholdsRevision, varint windowLengthMs
- *   varints spans, errors, rejected, late, unpaired; varint keyDemand
- *   varint count, then { string dimension, varint spans } in ascending order of dimension
- *   of a window only: the cube, u8 halfEdgeShift, the half-edges
+ *   u8 version, u8 kind (0 heartbeat, 1 window, 2 tombstone, 3 gap)
+ *   16 bytes stream id, varint seq, varint streamSpans, string agent, varint watermarkMs,
+ *   string hashKeyId, varint thresholdsRevision, varint windowLengthMs
+ *   heartbeat   varint oldestSeq
+ *   window      the content of window-content.ts
+ *   tombstone   u8 cause, the records of lost-records.ts
+ *   gap         varint gapFromMs, varint gapToMs
  *
  * Equal batches give equal bytes, but for key ids: keys come back in sorted order, and half-edges
  * with them. Checksums are the store's and the transport's.
@@ -20,53 +22,76 @@ import {
 } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
 import { ok, type Result, refuse } from "../base/result.ts";
-import { type Cube, type CubeLimits, decodeCube, encodeCube } from "../sketch/cube.ts";
-import { dimensionsMax } from "../sketch/key.ts";
-import { decodeHalfEdges, encodeHalfEdges, type HalfEdge } from "./half-edge.ts";
+import type { HalfEdge } from "./half-edge.ts";
+import {
+  decodeLostRecords,
+  encodeLostRecords,
+  type LossCause,
+  type LostRecord,
+  lossCauses,
+} from "./lost-records.ts";
+import {
+  type BatchCounts,
+  type BatchLimits,
+  decodeWindowContent,
+  encodeWindowContent,
+  type FoldedSpans,
+  readText,
+  type WindowContent,
+  writeCount,
+} from "./window-content.ts";
 
-export type { HalfEdge };
+export type { BatchCounts, BatchLimits, FoldedSpans, HalfEdge, LossCause, LostRecord };
 
-export interface BatchCounts {
-  readonly spans: number;
-  readonly errors: number;
-  /** Spans refused since the batch before, as their ids were invalid. */
-  readonly rejected: number;
-  readonly late: number;
-  readonly unpaired: number;
-}
-
-/** How many spans had the value of this dimension folded into `overflowValue`. */
-export interface FoldedSpans {
-  readonly dimension: string;
-  readonly spans: number;
-}
-
-export interface SketchBatch {
-  readonly kind: "window" | "heartbeat";
+export interface BatchHeader {
   /** 32 lower-case hexadecimal digits. */
   readonly streamId: string;
-  /** From 1, without gaps within a stream. */
+  /**
+   * From 1, without holes within a stream and never used twice. A heartbeat takes none: it names
+   * the last one used, 0 when there is none.
+   */
   readonly seq: number;
+  /** Spans of all window records of the stream with numbers up to `seq`. */
+  readonly streamSpans: number;
   readonly agent: string;
+  /** The agent expects no more spans that ended before this. */
   readonly watermarkMs: number;
   /** Names the key customers are hashed with, without telling it. */
   readonly hashKeyId: string;
   readonly thresholdsRevision: number;
   readonly windowLengthMs: number;
-  /** Of a window only. */
-  readonly cube: Cube | undefined;
-  readonly halfEdges: readonly HalfEdge[];
-  /** Half-edges are kept when the top so many bits of their trace's hash are 0. */
-  readonly halfEdgeShift: number;
-  readonly counts: BatchCounts;
-  readonly folded: readonly FoldedSpans[];
-  /** Estimate of the distinct keys there would be without a limit. */
-  readonly keyDemand: number;
 }
 
-export interface BatchLimits extends CubeLimits {
-  readonly halfEdgesMax: number;
+export interface WindowBatch extends BatchHeader, WindowContent {
+  readonly kind: "window";
 }
+
+/** Declares that records before this one will never come. */
+export interface TombstoneBatch extends BatchHeader {
+  readonly kind: "tombstone";
+  readonly cause: LossCause;
+  /** In ascending order of seq, at least one. */
+  readonly lost: readonly LostRecord[];
+}
+
+/** Declares that the agent was not listening from `gapFromMs` until `gapToMs`. */
+export interface GapBatch extends BatchHeader {
+  readonly kind: "gap";
+  readonly gapFromMs: number;
+  readonly gapToMs: number;
+}
+
+/** Neither kept nor counted: hello, probe and sign of life. Its answer is an acknowledgement. */
+export interface HeartbeatBatch extends BatchHeader {
+  readonly kind: "heartbeat";
+  /** The oldest record the agent still holds; one more than `seq` when it holds none. */
+  readonly oldestSeq: number;
+}
+
+/** A record with a number of its own, to be applied exactly once. */
+export type SequencedBatch = WindowBatch | TombstoneBatch | GapBatch;
+
+export type SketchBatch = SequencedBatch | HeartbeatBatch;
 
 export const defaultBatchLimits: BatchLimits = {
   keysMax: 1_000_000,
@@ -75,29 +100,26 @@ export const defaultBatchLimits: BatchLimits = {
 };
 
 const batchVersion = 1;
-
-const heartbeatKind = 0;
-const windowKind = 1;
+/** In the order of their codes in the bytes. */
+const kinds = ["heartbeat", "window", "tombstone", "gap"] as const;
 const streamIdSize = 16;
-const textSizeMax = 1024;
-const shiftMax = 32;
 
 /** The bytes of a batch; its half-edges' keys are those of its cube. */
 export function encodeSketchBatch(batch: SketchBatch): Uint8Array {
-  const isWindow = batch.kind === "window";
-  assert(isWindow === (batch.cube !== undefined), "a window has a cube, a heartbeat has none");
-  assert(isWindow || batch.halfEdges.length === 0, "a heartbeat has no half-edges");
   const writer = createByteWriter();
   writer.u8(batchVersion);
-  writer.u8(isWindow ? windowKind : heartbeatKind);
+  writer.u8(kinds.indexOf(batch.kind));
+  assert(batch.seq > 0 || batch.kind === "heartbeat", "the first sequence number is 1");
   writeHeader(writer, batch);
-  writeCounts(writer, batch);
-  if (batch.cube !== undefined) {
-    const places = encodeCube(writer, batch.cube);
-    writer.u8(batch.halfEdgeShift);
-    const { windowStartMs } = batch.cube;
-    encodeHalfEdges(writer, batch.halfEdges, { places, windowStartMs });
-  }
+  if (batch.kind === "window") encodeWindowContent(writer, batch);
+  else if (batch.kind === "tombstone") {
+    writer.u8(lossCauses.indexOf(batch.cause));
+    encodeLostRecords(writer, batch.lost);
+  } else if (batch.kind === "gap") {
+    assert(batch.gapFromMs < batch.gapToMs, "a gap lasts");
+    writeCount(writer, batch.gapFromMs);
+    writeCount(writer, batch.gapToMs);
+  } else writeCount(writer, batch.oldestSeq);
   return writer.finish();
 }
 
@@ -108,136 +130,100 @@ export function decodeSketchBatch(
 ): Result<SketchBatch> {
   const reader = createByteReader(bytes);
   const version = reader.u8();
-  if (version !== batchVersion) {
-    return refuse("BATCH_INVALID", `batch version is ${version}, not ${batchVersion}`);
+  if (version !== batchVersion && reader.problem === undefined) {
+    return refuse("BATCH_VERSION", `batch version is ${version}, not ${batchVersion}`);
   }
-  const kind = reader.u8();
-  if (kind > windowKind) reader.reject(`batch kind is ${kind}, not 0 or 1`);
-  const header = { ...readHeader(reader), ...readCounts(reader) };
-  const body = kind === windowKind ? readWindow(reader, header.windowLengthMs, limits) : heartbeat;
+  const code = reader.u8();
+  const kind = kinds[code];
+  if (kind === undefined) {
+    return refuse("BATCH_INVALID", `batch kind is ${code}, not from 0 to ${kinds.length - 1}`);
+  }
+  const header = readHeader(reader, kind === "heartbeat" ? 0 : 1);
+  const batch = readBody(reader, kind, header, limits);
   if (reader.remaining > 0) reader.reject(`${reader.remaining} bytes behind the batch`);
   if (reader.problem !== undefined) return refuse("BATCH_INVALID", `batch ${reader.problem}`);
-  return ok({ kind: kind === windowKind ? "window" : "heartbeat", ...header, ...body });
+  return ok(batch);
 }
 
-type Header = Pick<
-  SketchBatch,
-  | "streamId"
-  | "seq"
-  | "agent"
-  | "watermarkMs"
-  | "hashKeyId"
-  | "thresholdsRevision"
-  | "windowLengthMs"
->;
-type Counts = Pick<SketchBatch, "counts" | "keyDemand" | "folded">;
-type Body = Pick<SketchBatch, "cube" | "halfEdges" | "halfEdgeShift">;
-
-const heartbeat: Body = { cube: undefined, halfEdges: [], halfEdgeShift: 0 };
-
-function writeHeader(writer: ByteWriter, batch: Header): void {
-  assert(/^[0-9a-f]{32}$/.test(batch.streamId), "a stream id is 32 lower-case hex digits");
+function writeHeader(writer: ByteWriter, header: BatchHeader): void {
+  assert(/^[0-9a-f]{32}$/.test(header.streamId), "a stream id is 32 lower-case hex digits");
   for (let at = 0; at < streamIdSize; at++) {
-    writer.u8(Number.parseInt(batch.streamId.slice(at * 2, at * 2 + 2), 16));
+    writer.u8(Number.parseInt(header.streamId.slice(at * 2, at * 2 + 2), 16));
   }
-  writeCount(writer, batch.seq);
-  writer.string(batch.agent);
-  writeCount(writer, batch.watermarkMs);
-  writer.string(batch.hashKeyId);
-  writeCount(writer, batch.thresholdsRevision);
-  writeCount(writer, batch.windowLengthMs);
+  writeCount(writer, header.seq);
+  writeCount(writer, header.streamSpans);
+  writer.string(header.agent);
+  writeCount(writer, header.watermarkMs);
+  writer.string(header.hashKeyId);
+  writeCount(writer, header.thresholdsRevision);
+  writeCount(writer, header.windowLengthMs);
 }
 
-function readHeader(reader: ByteReader): Header {
+function readHeader(reader: ByteReader, seqMin: number): BatchHeader {
   const id = reader.bytes(streamIdSize);
   const streamId = Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const seq = reader.varint();
-  if (seq < 1) reader.reject("has sequence number 0, the first is 1");
+  if (seq < seqMin) reader.reject("has sequence number 0, the first is 1");
+  const streamSpans = reader.varint();
   const agent = readText(reader, "agent");
   const watermarkMs = reader.varint();
   const hashKeyId = readText(reader, "hashKeyId");
   const thresholdsRevision = reader.varint();
   const windowLengthMs = reader.varint();
   if (windowLengthMs < 1) reader.reject("has windows of 0 ms");
-  return { streamId, seq, agent, watermarkMs, hashKeyId, thresholdsRevision, windowLengthMs };
+  const counts = { thresholdsRevision, windowLengthMs };
+  return { streamId, seq, streamSpans, agent, watermarkMs, hashKeyId, ...counts };
 }
 
-function writeCounts(writer: ByteWriter, batch: Counts): void {
-  const { spans, errors, rejected, late, unpaired } = batch.counts;
-  for (const count of [spans, errors, rejected, late, unpaired, batch.keyDemand]) {
-    writeCount(writer, count);
-  }
-  const folded = [...batch.folded].sort((a, b) => (a.dimension < b.dimension ? -1 : 1));
-  writer.varint(folded.length);
-  for (const { dimension, spans: count } of folded) {
-    writer.string(dimension);
-    writeCount(writer, count);
-  }
-}
-
-function readCounts(reader: ByteReader): Counts {
-  const counts: BatchCounts = {
-    spans: reader.varint(),
-    errors: reader.varint(),
-    rejected: reader.varint(),
-    late: reader.varint(),
-    unpaired: reader.varint(),
-  };
-  if (counts.errors > counts.spans) {
-    reader.reject(`has ${counts.errors} errors in ${counts.spans} spans`);
-  }
-  const keyDemand = reader.varint();
-  return { counts, keyDemand, folded: readFolded(reader) };
-}
-
-function readFolded(reader: ByteReader): FoldedSpans[] {
-  const count = reader.varint();
-  if (count > dimensionsMax) {
-    reader.reject(`folds ${count} dimensions, at most ${dimensionsMax}`);
-    return [];
-  }
-  const folded: FoldedSpans[] = [];
-  for (let at = 0; at < count && reader.problem === undefined; at++) {
-    const dimension = readText(reader, "dimension");
-    const before = folded.at(-1)?.dimension;
-    if (before !== undefined && before >= dimension) {
-      reader.reject("folded dimensions are not in ascending order");
+function readBody(
+  reader: ByteReader,
+  kind: SketchBatch["kind"],
+  header: BatchHeader,
+  limits: BatchLimits,
+): SketchBatch {
+  switch (kind) {
+    case "window":
+      return readWindow(reader, header, limits);
+    case "tombstone": {
+      const cause = readCause(reader);
+      return { kind, ...header, cause, lost: decodeLostRecords(reader, header.seq) };
     }
-    folded.push({ dimension, spans: reader.varint() });
+    case "gap":
+      return readGap(reader, header);
+    case "heartbeat":
+      return readHeartbeat(reader, header);
   }
-  return folded;
 }
 
-function readWindow(reader: ByteReader, windowLengthMs: number, limits: BatchLimits): Body {
-  if (reader.problem !== undefined) return heartbeat;
-  const decoded = decodeCube(reader, limits);
-  if (!decoded.ok) {
-    reader.reject(decoded.error.message);
-    return heartbeat;
+function readWindow(reader: ByteReader, header: BatchHeader, limits: BatchLimits): WindowBatch {
+  const content = decodeWindowContent(reader, header.windowLengthMs, limits);
+  if (content.counts.spans > header.streamSpans) {
+    const { spans } = content.counts;
+    reader.reject(`has ${spans} spans, its stream up to here only ${header.streamSpans}`);
   }
-  const cube = decoded.value;
-  const { windowStartMs } = cube;
-  if (windowStartMs % windowLengthMs !== 0) {
-    reader.reject(`window starts at ${windowStartMs}, no multiple of ${windowLengthMs} ms`);
-  }
-  const halfEdgeShift = reader.u8();
-  if (halfEdgeShift > shiftMax) {
-    reader.reject(`has a half-edge shift of ${halfEdgeShift}, at most ${shiftMax}`);
-  }
-  const context = { keys: cube.keys.size, windowStartMs, countMax: limits.halfEdgesMax };
-  return { cube, halfEdgeShift, halfEdges: decodeHalfEdges(reader, context) };
+  return { kind: "window", ...header, ...content };
 }
 
-function readText(reader: ByteReader, name: string): string {
-  const text = reader.string();
-  if (text.length > textSizeMax) {
-    reader.reject(`has a ${name} of ${text.length} characters, at most ${textSizeMax}`);
-    return "";
+function readCause(reader: ByteReader): LossCause {
+  const code = reader.u8();
+  const cause = lossCauses[code];
+  if (cause === undefined) {
+    reader.reject(`has cause ${code}, not from 0 to ${lossCauses.length - 1}`);
   }
-  return text;
+  return cause ?? "corrupt";
 }
 
-function writeCount(writer: ByteWriter, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, `a count is a whole number, not ${value}`);
-  writer.varint(value);
+function readGap(reader: ByteReader, header: BatchHeader): GapBatch {
+  const gapFromMs = reader.varint();
+  const gapToMs = reader.varint();
+  if (gapFromMs >= gapToMs) reader.reject(`has a gap from ${gapFromMs} to ${gapToMs}`);
+  return { kind: "gap", ...header, gapFromMs, gapToMs };
+}
+
+function readHeartbeat(reader: ByteReader, header: BatchHeader): HeartbeatBatch {
+  const oldestSeq = reader.varint();
+  if (oldestSeq < 1 || oldestSeq > header.seq + 1) {
+    reader.reject(`has oldest record ${oldestSeq}, not from 1 to ${header.seq + 1}`);
+  }
+  return { kind: "heartbeat", ...header, oldestSeq };
 }

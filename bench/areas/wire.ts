@@ -78,5 +78,5 @@ async function figuresOf({ name, about, traffic }: Case): Promise<Figure[]> {
 function keysOf(bytes: Uint8Array): number {
   const decoded = decodeSketchBatch(bytes);
   if (!decoded.ok) throw new Error(decoded.error.message);
-  return decoded.value.cube?.keys.size ?? 0;
+  return decoded.value.kind === "window" ? decoded.value.cube.keys.size : 0;
 }

@@ -6,6 +6,7 @@ import type { Problem } from "../../base/result.ts";
 const statuses: { readonly [Code in ErrorCode]?: number } = {
   BATCH_INVALID: 400,
   BATCH_TOO_LARGE: 413,
+  BATCH_VERSION: 415,
   HASH_KEY_MISMATCH: 409,
   NOT_FOUND: 404,
   NOT_READY: 503,
@@ -16,6 +17,7 @@ const statuses: { readonly [Code in ErrorCode]?: number } = {
   SKETCH_INVALID: 400,
   STORE_WRITE: 503,
   STREAM_FORKED: 409,
+  STREAM_GAPS: 412,
   UNAUTHENTICATED: 401,
   UNSUPPORTED: 415,
 };

@@ -12,11 +12,15 @@ import { OperationalError } from "../../base/errors.ts";
 import type { Meter } from "../../base/meter.ts";
 import { ok, type Result, refuse } from "../../base/result.ts";
 import type { Ack } from "../../wire/agent-link.ts";
-import { decodeSketchBatch, type SketchBatch } from "../../wire/sketch-batch.ts";
+import {
+  decodeSketchBatch,
+  type SequencedBatch,
+  type SketchBatch,
+} from "../../wire/sketch-batch.ts";
 import type { LogVisitor } from "../store/batch-log.ts";
 import type { Store } from "../store/store.ts";
 import { silentAfterMs } from "../windows/liveness.ts";
-import type { WindowBatch, WindowTable } from "../windows/window-table.ts";
+import type { WindowTable } from "../windows/window-table.ts";
 import type { StreamRecord, Streams } from "./streams.ts";
 
 export interface IngestOptions {
@@ -70,6 +74,11 @@ export class Ingest {
     if (!decoded.ok) return decoded;
     const batch = decoded.value;
     const record = recordOf(batch, bytes);
+    if (batch.kind === "heartbeat") {
+      this.#options.streams.hear(record, this.#options.clock.nowMs());
+      this.#options.onApplied();
+      return ok(this.#ack(record.streamId));
+    }
     // Nothing may come between finding a record new and noting that it is on its way.
     const known = this.#known(record) ?? this.#problemOf(batch);
     if (known !== undefined && !known.ok) return known;
@@ -110,7 +119,7 @@ export class Ingest {
 
   #windowProblem(batch: SketchBatch, nowMs: number): Refusal | undefined {
     const { windowLengthMs } = this.#options;
-    const startMs = batch.cube?.windowStartMs;
+    const startMs = startOf(batch);
     if (startMs === undefined) return undefined;
     if (batch.windowLengthMs !== windowLengthMs) {
       return refuse(
@@ -131,7 +140,7 @@ export class Ingest {
   /** Registers under different keys say nothing about each other, so they are never merged. */
   #hashKeyProblem(batch: SketchBatch, nowMs: number): Refusal | undefined {
     const { windows, store } = this.#options;
-    const startMs = batch.cube?.windowStartMs ?? -1;
+    const startMs = startOf(batch) ?? -1;
     const free = nowMs - this.#hashKey.usedMs >= silentAfterMs && windows.openCount === 0;
     const others = [
       free ? "" : this.#hashKey.id,
@@ -149,7 +158,7 @@ export class Ingest {
     );
   }
 
-  async #append(batch: SketchBatch, record: StreamRecord, bytes: Uint8Array): Promise<void> {
+  async #append(batch: SequencedBatch, record: StreamRecord, bytes: Uint8Array): Promise<void> {
     const { store, clock, onApplied } = this.#options;
     const receivedMs = clock.nowMs();
     const windowStartMs = this.#windowFor(batch, receivedMs);
@@ -167,27 +176,28 @@ export class Ingest {
 
   /** The window the batch adds to; undefined when it is a heartbeat or far too old. */
   #windowFor(batch: SketchBatch, nowMs: number): number | undefined {
-    const startMs = batch.cube?.windowStartMs;
+    const startMs = startOf(batch);
     if (startMs === undefined) return undefined;
     return this.#options.windows.fateOf(startMs, nowMs) === "expired" ? undefined : startMs;
   }
 
   #apply(
-    batch: SketchBatch,
+    batch: SequencedBatch,
     record: StreamRecord,
     at: { lsn: number; receivedMs: number; windowStartMs: number | undefined },
   ): void {
     const { streams, windows, meter } = this.#options;
     streams.add(record, at.receivedMs);
-    let fate = batch.cube === undefined ? "heartbeat" : "expired";
-    if (at.windowStartMs !== undefined) {
-      fate = windows.add(batch as WindowBatch, at.lsn, this.#options.clock.nowMs());
+    let fate = batch.kind === "window" ? "expired" : batch.kind;
+    if (batch.kind === "window" && at.windowStartMs !== undefined) {
+      fate = windows.add(batch, at.lsn, this.#options.clock.nowMs());
     }
     meter
       .counter("brunt_collector_batches_applied_total", "batches applied, by where they went", {
         fate,
       })
       .add();
+    if (batch.kind !== "window") return;
     const counts: readonly [name: string, help: string, count: number][] = [
       ["spans", "spans in applied batches", batch.counts.spans],
       ["errors", "failed spans in applied batches", batch.counts.errors],
@@ -218,10 +228,14 @@ export class Ingest {
         if (streams.know(record) !== "new") return undefined;
         streams.add(record, receivedMs);
         const startMs = this.#windowFor(batch, clock.nowMs());
-        if (startMs === undefined || lsn <= (store.segmentMeta(startMs)?.lsn ?? 0)) {
+        if (
+          batch.kind !== "window" ||
+          startMs === undefined ||
+          lsn <= (store.segmentMeta(startMs)?.lsn ?? 0)
+        ) {
           return undefined;
         }
-        windows.add(batch as WindowBatch, lsn, clock.nowMs());
+        windows.add(batch, lsn, clock.nowMs());
         this.#hashKey = { id: batch.hashKeyId, usedMs: receivedMs };
         return startMs;
       },
@@ -262,6 +276,10 @@ function recordOf(batch: SketchBatch, bytes: Uint8Array): StreamRecord {
     hashKeyId: batch.hashKeyId,
     digest: createHash("sha256").update(bytes).digest("hex").slice(0, 16),
   };
+}
+
+function startOf(batch: SketchBatch): number | undefined {
+  return batch.kind === "window" ? batch.cube.windowStartMs : undefined;
 }
 
 function pendingKey(record: StreamRecord): string {

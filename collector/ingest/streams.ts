@@ -93,6 +93,12 @@ export class Streams {
     return stream;
   }
 
+  /** Takes note of a sign of life. */
+  hear(record: StreamRecord, receivedMs: number): void {
+    const stream = this.#streams.get(record.streamId) ?? this.#create(record, receivedMs);
+    this.#hear(stream, record, receivedMs);
+  }
+
   #hear(stream: StreamState, record: StreamRecord, receivedMs: number): void {
     stream.heardMs = Math.max(stream.heardMs, receivedMs);
     // A watermark of the future would close windows before their data is here.

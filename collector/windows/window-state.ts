@@ -8,7 +8,7 @@ import {
   decodeCube,
   encodeCube,
 } from "../../sketch/cube.ts";
-import type { SketchBatch } from "../../wire/sketch-batch.ts";
+import type { WindowBatch } from "../../wire/sketch-batch.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
 import type { Segment } from "../store/segments.ts";
 import { addCube, emptyLike, type Losses, unionOf } from "./add-cube.ts";
@@ -48,10 +48,10 @@ export function createWindowState(startMs: number, limits: WindowLimits): Window
   };
 }
 
-/** Adds a batch that carries a cube. */
+/** Adds the window a batch carries. */
 export function addBatch(
   window: WindowState,
-  batch: SketchBatch & { readonly cube: Cube },
+  batch: WindowBatch,
   context: { readonly lsn: number; readonly limits: WindowLimits; readonly losses: Losses },
 ): void {
   const shift = batch.halfEdgeShift;

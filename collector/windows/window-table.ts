@@ -8,8 +8,7 @@
  *
  * No clock in here: time comes in with each call.
  */
-import type { Cube } from "../../sketch/cube.ts";
-import type { SketchBatch } from "../../wire/sketch-batch.ts";
+import type { WindowBatch } from "../../wire/sketch-batch.ts";
 import type { Losses } from "./add-cube.ts";
 import {
   addBatch,
@@ -39,9 +38,6 @@ export interface Due {
   readonly close: readonly WindowState[];
   readonly revise: readonly LateWindow[];
 }
-
-/** A batch that carries a cube. */
-export type WindowBatch = SketchBatch & { readonly cube: Cube };
 
 const closeAfterMs = 15_000;
 const decideLateMs = 600_000;

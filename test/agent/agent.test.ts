@@ -51,7 +51,7 @@ describe("life of an agent", () => {
     });
     expect(answer.status).toBe(200);
     await Promise.all([agent.shutdown(), agent.shutdown()]);
-    expect(link.batches.map((batch) => batch.counts.spans)).toEqual([1]);
+    expect(link.windows().map((batch) => batch.counts.spans)).toEqual([1]);
     const refused = await new Promise((resolve) => {
       connect(http, "127.0.0.1")
         .on("error", () => resolve(true))

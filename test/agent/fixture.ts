@@ -9,7 +9,7 @@ import type { Cell, EdgeCell } from "../../sketch/cell.ts";
 import { keyOf } from "../../sketch/key.ts";
 import type { CollectorLink, Thresholds } from "../../wire/agent-link.ts";
 import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
-import { decodeSketchBatch, type SketchBatch } from "../../wire/sketch-batch.ts";
+import { decodeSketchBatch, type SketchBatch, type WindowBatch } from "../../wire/sketch-batch.ts";
 
 export type AttributeLiteral = string | number | boolean;
 
@@ -105,6 +105,7 @@ export interface RecordingLink extends CollectorLink {
   readonly batches: SketchBatch[];
   readonly bytes: Uint8Array[];
   current: Thresholds;
+  windows(): WindowBatch[];
 }
 
 export function createRecordingLink(): RecordingLink {
@@ -114,6 +115,7 @@ export function createRecordingLink(): RecordingLink {
     batches,
     bytes,
     current: { revision: 0, items: [] },
+    windows: () => batches.filter((batch) => batch.kind === "window"),
     async send(batch) {
       const decoded = decodeSketchBatch(batch);
       if (!decoded.ok) throw new Error(decoded.error.message);
@@ -134,7 +136,7 @@ export interface TestAgent {
   ingest(...spans: SpanLiteral[]): void;
   /** Moves time to `offsetMs` after the fixture's start and lets batches out. */
   moveTo(offsetMs: number): Promise<void>;
-  windows(): SketchBatch[];
+  windows(): WindowBatch[];
 }
 
 /** An agent without ports whose clock starts at the fixture's start. */
@@ -160,7 +162,7 @@ export async function startTestAgent(config: Partial<AgentConfig> = {}): Promise
       clock.advance(fixtureStartMs + offsetMs - clock.nowMs());
       await agent.flush();
     },
-    windows: () => link.batches.filter((batch) => batch.kind === "window"),
+    windows: link.windows,
   };
 }
 
@@ -170,23 +172,22 @@ export function seededBytes(seed: number): (size: number) => Uint8Array {
 }
 
 /** The cells of a batch by `service operation`. */
-export function cellsOf(batch: SketchBatch): Map<string, Cell> {
+export function cellsOf(batch: WindowBatch): Map<string, Cell> {
   const cells = new Map<string, Cell>();
-  for (const [id, cell] of batch.cube?.cells ?? []) cells.set(nameOf(batch, id), cell);
+  for (const [id, cell] of batch.cube.cells) cells.set(nameOf(batch, id), cell);
   return cells;
 }
 
 /** The edges of a batch by `service operation > service operation`. */
-export function edgesOf(batch: SketchBatch): Map<string, EdgeCell> {
+export function edgesOf(batch: WindowBatch): Map<string, EdgeCell> {
   const edges = new Map<string, EdgeCell>();
-  for (const { caller, callee, cell } of batch.cube?.edges.values() ?? []) {
+  for (const { caller, callee, cell } of batch.cube.edges.values()) {
     edges.set(`${nameOf(batch, caller)} > ${nameOf(batch, callee)}`, cell);
   }
   return edges;
 }
 
-function nameOf(batch: SketchBatch, id: number): string {
-  if (batch.cube === undefined) throw new Error("a heartbeat has no keys");
+function nameOf(batch: WindowBatch, id: number): string {
   const [service, operation] = keyOf(batch.cube.keys, id);
   return `${service} ${operation}`;
 }

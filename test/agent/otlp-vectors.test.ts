@@ -62,16 +62,14 @@ async function check(text: string, endMs: number) {
   });
   const body: unknown = await response.json();
   await agent.shutdown();
-  const batches = link.batches.filter(({ kind }) => kind === "window");
+  const batches = link.windows();
   const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
   return {
     status: response.status,
     body,
     spans: sum(batches.map(({ counts }) => counts.spans)),
     calls: sum(
-      batches.flatMap(({ cube }) =>
-        [...(cube?.edges.values() ?? [])].map(({ cell }) => cell.count),
-      ),
+      batches.flatMap(({ cube }) => [...cube.edges.values()].map(({ cell }) => cell.count)),
     ),
   };
 }

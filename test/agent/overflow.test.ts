@@ -31,8 +31,8 @@ async function check(config: Parameters<typeof startTestAgent>[0]) {
   }
   await agent.moveTo(15_000);
   const batch = agent.windows()[0];
-  const cube = batch?.cube;
-  if (batch === undefined || cube === undefined) throw new Error("no window was sealed");
+  if (batch === undefined) throw new Error("no window was sealed");
+  const { cube } = batch;
   const services = new Map<string, { count: number; errors: number; self: number }>();
   for (const [id, cell] of cube.cells) {
     const name = cube.keys.keys[id]?.[0] ?? "";

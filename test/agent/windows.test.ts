@@ -13,7 +13,7 @@ describe("windows", () => {
     await agent.moveTo(14_999);
     expect(agent.windows()).toEqual([]);
     await agent.moveTo(15_000);
-    expect(agent.windows().map((batch) => batch.cube?.windowStartMs)).toEqual([fixtureStartMs]);
+    expect(agent.windows().map((batch) => batch.cube.windowStartMs)).toEqual([fixtureStartMs]);
     expect(agent.windows()[0]?.watermarkMs).toBe(fixtureStartMs + 10_000);
     await agent.moveTo(25_000);
     expect(agent.windows().map((batch) => batch.counts.spans)).toEqual([1, 1]);
@@ -30,11 +30,7 @@ describe("windows", () => {
     await agent.moveTo(17_000);
     const counts = agent
       .windows()
-      .map(({ cube, counts }) => [
-        (cube?.windowStartMs ?? 0) - fixtureStartMs,
-        counts.spans,
-        counts.late,
-      ]);
+      .map(({ cube, counts }) => [cube.windowStartMs - fixtureStartMs, counts.spans, counts.late]);
     expect(counts).toEqual([
       [0, 1, 0],
       [0, 2, 2],
@@ -59,7 +55,7 @@ describe("windows", () => {
       await agent.moveTo(second * 1_000);
     }
     await agent.agent.shutdown();
-    const numbers = agent.link.batches.map((batch) => batch.seq);
+    const numbers = agent.windows().map((batch) => batch.seq);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
     expect(new Set(agent.link.batches.map((batch) => batch.streamId)).size).toBe(1);
   });
@@ -80,8 +76,8 @@ describe("windows", () => {
       "1 spans ended more than 48 hours ago; 1 spans end more than 30 seconds ahead of this clock",
     );
     await agent.moveTo(50_000);
-    const rejected = agent.link.batches.reduce((sum, batch) => sum + batch.counts.rejected, 0);
-    const spans = agent.link.batches.reduce((sum, batch) => sum + batch.counts.spans, 0);
+    const rejected = agent.windows().reduce((sum, batch) => sum + batch.counts.rejected, 0);
+    const spans = agent.windows().reduce((sum, batch) => sum + batch.counts.spans, 0);
     expect([rejected, spans]).toEqual([2, 3]);
   });
 

@@ -290,18 +290,18 @@ function hostileHeads(): Hostile[] {
   const { batch } = honestBatch();
   const next = { ...batch, seq: 2 };
   const good = encodeSketchBatch(next);
-  const first = (value: number): Uint8Array => {
+  const changed = (at: number, value: number): Uint8Array => {
     const bytes = good.slice();
-    bytes[0] = value;
+    bytes[at] = value;
     return bytes;
   };
   const { counts } = batch;
   return [
-    { name: "batch: another version", bytes: first(9) },
+    { name: "batch: another version", bytes: changed(0, 9) },
     { name: "batch: one byte more", bytes: Buffer.concat([good, Uint8Array.of(0)]) },
     { name: "batch: one byte less", bytes: good.subarray(0, -1) },
     { name: "batch: another hash key", bytes: encodeSketchBatch({ ...next, hashKeyId: "other" }) },
-    { name: "batch: number 0", bytes: encodeSketchBatch({ ...next, seq: 0 }) },
+    { name: "batch: number 0", bytes: changed(numberAt, 0) },
     {
       name: "batch: a number again, with other content",
       bytes: encodeSketchBatch({ ...batch, agent: "x" }),
@@ -320,6 +320,9 @@ function hostileHeads(): Hostile[] {
     },
   ];
 }
+
+/** Where a batch has its sequence number: behind version, kind and stream id. */
+const numberAt = 18;
 
 const secretKey = Uint8Array.from({ length: 16 }, (_, at) => (at * 37 + 11) & 0xff);
 const size = 8;

@@ -6,38 +6,52 @@ import { createPrng } from "../../base/prng.ts";
 import { cellOf, createCube, edgeOf } from "../../sketch/cube.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { builtInDimensions, intern, keyOf } from "../../sketch/key.ts";
+import { lossCauses } from "../../wire/lost-records.ts";
 import {
+  type BatchHeader,
   decodeSketchBatch,
   defaultBatchLimits,
   encodeSketchBatch,
+  type GapBatch,
   type HalfEdge,
+  type HeartbeatBatch,
+  type LostRecord,
   type SketchBatch,
+  type TombstoneBatch,
+  type WindowBatch,
 } from "../../wire/sketch-batch.ts";
 import { hex, hexOf } from "./proto-tree.ts";
 
 const windowStartMs = 1_700_000_000_000;
-const heartbeat: SketchBatch = {
-  kind: "heartbeat",
+const header: BatchHeader = {
   streamId: "00112233445566778899aabbccddeeff",
-  seq: 1,
+  seq: 7,
+  streamSpans: 1_000,
   agent: "node-1",
   watermarkMs: 1_700_000_012_345,
   hashKeyId: "k1",
   thresholdsRevision: 7,
   windowLengthMs: 10_000,
-  cube: undefined,
-  halfEdges: [],
-  halfEdgeShift: 0,
-  counts: { spans: 0, errors: 0, rejected: 2, late: 0, unpaired: 0 },
-  folded: [],
-  keyDemand: 0,
+};
+const heartbeat: HeartbeatBatch = { ...header, kind: "heartbeat", oldestSeq: 3 };
+const lost: readonly LostRecord[] = [
+  { seq: 2, spans: 40, errors: 4, windowStartMs },
+  { seq: 3, spans: 0, errors: 0, windowStartMs: 0 },
+  { seq: 6, spans: 7, errors: 7, windowStartMs: windowStartMs + 10_000 },
+];
+const tombstone: TombstoneBatch = { ...header, kind: "tombstone", cause: "refused", lost };
+const gap: GapBatch = {
+  ...header,
+  kind: "gap",
+  gapFromMs: windowStartMs - 90_000,
+  gapToMs: windowStartMs,
 };
 
 /** A window of keys that come in the order of `services`. */
 function windowOf(
   services: readonly string[],
   halfEdges: (key: number) => HalfEdge[],
-): SketchBatch {
+): WindowBatch {
   const cube = createCube(windowStartMs, builtInDimensions, { keysMax: 100, edgesMax: 100 });
   const ids = services.map((service) =>
     intern(cube.keys, [service, "GET /", "server", "", "1.0", "prod", "eu"]),
@@ -55,7 +69,7 @@ function windowOf(
     }
   }
   return {
-    ...heartbeat,
+    ...header,
     kind: "window",
     seq: 300,
     cube,
@@ -86,17 +100,15 @@ function check(bytes: Uint8Array): SketchBatch | string {
   return decoded.ok ? decoded.value : `${decoded.error.code}: ${decoded.error.message}`;
 }
 
-function decoded(batch: SketchBatch): SketchBatch {
+function decoded<Batch extends SketchBatch>(batch: Batch): Batch {
   const result = check(encodeSketchBatch(batch));
   if (typeof result === "string") throw new Error(result);
-  return result;
+  return result as Batch;
 }
 
 /** Half-edges with the names of their keys, in an order of their own. */
-function namedHalfEdges(batch: SketchBatch): string[] {
-  const cube = batch.cube;
-  if (cube === undefined) return [];
-  return batch.halfEdges
+function namedHalfEdges({ cube, halfEdges }: WindowBatch): string[] {
+  return halfEdges
     .map((half) => JSON.stringify({ ...half, key: keyOf(cube.keys, half.key) }, sortedNames))
     .sort();
 }
@@ -104,8 +116,34 @@ function namedHalfEdges(batch: SketchBatch): string[] {
 const sortedNames = ["side", "idLow", "idHigh", "key", "durationNs", "startMs", "failed"];
 
 describe("laws", () => {
-  test("a heartbeat comes back as it was", () => {
-    expect(decoded(heartbeat)).toEqual(heartbeat);
+  test.each<SketchBatch>([
+    heartbeat,
+    { ...heartbeat, seq: 0, oldestSeq: 1, streamSpans: 0 },
+    tombstone,
+    gap,
+  ])("a $kind comes back as it was", (batch) => {
+    expect(decoded(batch)).toEqual(batch);
+  });
+
+  test("any tombstone comes back", () => {
+    const count = fc.integer({ min: 0, max: 2 ** 40 });
+    const record = fc.record({ step: fc.integer({ min: 1, max: 99 }), spans: count, at: count });
+    fc.assert(
+      fc.property(
+        fc.array(record, { minLength: 1 }),
+        fc.constantFrom(...lossCauses),
+        (steps, cause) => {
+          let seq = 0;
+          const records = steps.map(({ step, spans, at }) => {
+            seq += step;
+            return { seq, spans, errors: Math.floor(spans / 3), windowStartMs: at };
+          });
+          const batch = { ...tombstone, seq: seq + 1, cause, lost: records };
+          expect(decoded(batch)).toEqual(batch);
+        },
+      ),
+      { seed: 5, numRuns: 200 },
+    );
   });
 
   test("a window comes back; half-edges keep the key they named", () => {
@@ -115,14 +153,14 @@ describe("laws", () => {
     expect(back).toMatchObject(rest);
     expect(back.folded).toEqual([...folded].reverse());
     expect(namedHalfEdges(back)).toEqual(namedHalfEdges(batch));
-    expect(back.cube?.keys.size).toBe(3);
-    expect(back.cube?.edges.size).toBe(batch.cube?.edges.size);
+    expect(back.cube.keys.size).toBe(3);
+    expect(back.cube.edges.size).toBe(batch.cube.edges.size);
   });
 
   test("bytes depend on neither the order of keys nor that of half-edges", () => {
     const one = windowOf(["web", "cart", "db"], twoSides);
     const other = windowOf(["db", "web", "cart"], (key) => twoSides(key).reverse());
-    const edges = one.cube?.edges.size;
+    const edges = one.cube.edges.size;
     expect(edges).toBe(3);
     expect(hexOf(encodeSketchBatch(other))).toBe(hexOf(encodeSketchBatch(one)));
     expect(hexOf(encodeSketchBatch(decoded(one)))).toBe(hexOf(encodeSketchBatch(one)));
@@ -166,17 +204,23 @@ describe("laws", () => {
   });
 });
 
+/** Released bytes, one record a paragraph: a window, a tombstone, a gap, a heartbeat. */
+function goldenRecords(): string[] {
+  const path = new URL("../golden/sketch-batch-v1.hex", import.meta.url);
+  const paragraphs = readFileSync(path, "utf8").trim().split("\n\n");
+  return paragraphs.map((paragraph) => paragraph.replace(/\s+/g, ""));
+}
+
 describe("golden", () => {
   test("the bytes of version 1 decode, and are written again", () => {
-    const golden = readFileSync(
-      new URL("../golden/sketch-batch-v1.hex", import.meta.url),
-      "utf8",
-    ).replace(/\s+/g, "");
     const expected = windowOf(["web", "cart"], twoSides);
-    expect(hexOf(encodeSketchBatch(expected))).toBe(golden);
-    const back = check(hex(golden));
+    const all = [expected, tombstone, gap, heartbeat];
+    const golden = goldenRecords();
+    expect(all.map((batch) => hexOf(encodeSketchBatch(batch)))).toEqual(golden);
+    expect(golden.slice(1).map((text) => check(hex(text)))).toEqual(all.slice(1));
+    const back = check(hex(golden[0] as string));
     expect(back).toMatchObject({ seq: 300, agent: "node-1", keyDemand: 123_456 });
-    expect(namedHalfEdges(back as SketchBatch)).toEqual(namedHalfEdges(expected));
+    expect(namedHalfEdges(back as WindowBatch)).toEqual(namedHalfEdges(expected));
   });
 });
 
@@ -186,33 +230,39 @@ interface Header {
   seq: number;
   agent: string;
   windowLengthMs: number;
-  spans: number;
-  errors: number;
-  folded: [string, number][];
+  /** What follows the header. */
+  body: readonly number[];
 }
 
 /** A heartbeat written by hand, for what `encodeSketchBatch` would not write. */
 function written(changes: Partial<Header>): Uint8Array {
-  const header = { version: 1, kind: 0, seq: 1, agent: "a", windowLengthMs: 10_000 };
-  const all = { ...header, spans: 5, errors: 0, folded: [], ...changes };
+  const plain = { version: 1, kind: 0, seq: 1, agent: "a", windowLengthMs: 10_000, body: [1] };
+  const all = { ...plain, ...changes };
   const writer = createByteWriter();
   writer.u8(all.version);
   writer.u8(all.kind);
   writer.bytes(new Uint8Array(16));
   writer.varint(all.seq);
+  writer.varint(9);
   writer.string(all.agent);
   writer.varint(0);
   writer.string("k");
   writer.varint(0);
   writer.varint(all.windowLengthMs);
-  for (const count of [all.spans, all.errors, 0, 0, 0, 0]) writer.varint(count);
-  writer.varint(all.folded.length);
-  for (const [dimension, spans] of all.folded) {
-    writer.string(dimension);
-    writer.varint(spans);
-  }
+  for (const byte of all.body) writer.u8(byte);
   return writer.finish();
 }
+
+const windowCode = 1;
+const tombstoneCode = 2;
+const gapCode = 3;
+/** Counts of a window whose spans and errors are these, nothing folded. */
+const counts = (spans: number, errors: number, ...folded: number[]): number[] => [
+  ...[spans, errors, 0, 0, 0, 0],
+  ...folded,
+];
+const wordA = [1, 97, 1];
+const wordB = [1, 98, 1];
 
 /** A window's bytes up to its half-edges, then these. */
 function withHalfEdges(write: (writer: ReturnType<typeof createByteWriter>) => void): Uint8Array {
@@ -233,49 +283,74 @@ function writeHalf(writer: ReturnType<typeof createByteWriter>, id: number, key 
 
 describe("hostile bytes", () => {
   test("the hand-written heartbeat is sound without changes", () => {
-    expect(
-      check(
-        written({
-          folded: [
-            ["a", 1],
-            ["b", 2],
-          ],
-        }),
-      ),
-    ).toMatchObject({ kind: "heartbeat" });
+    expect(check(written({}))).toMatchObject({ kind: "heartbeat", seq: 1, oldestSeq: 1 });
+    expect(check(written({ seq: 0 }))).toMatchObject({ kind: "heartbeat", seq: 0 });
   });
 
   test.each<[string, Uint8Array, string]>([
-    ["nothing", new Uint8Array(0), "version is 0"],
-    ["another version", written({ version: 2 }), "version is 2, not 1"],
-    ["an unknown kind", written({ kind: 2 }), "kind is 2"],
-    ["sequence number 0", written({ seq: 0 }), "sequence number 0"],
+    ["nothing", new Uint8Array(0), "ends at byte 0"],
+    ["an unknown kind", written({ kind: 4 }), "kind is 4"],
+    ["window 0", written({ kind: windowCode, seq: 0 }), "sequence number 0"],
+    ["tombstone 0", written({ kind: tombstoneCode, seq: 0 }), "sequence number 0"],
+    ["gap 0", written({ kind: gapCode, seq: 0, body: [1, 2] }), "sequence number 0"],
     ["windows of no length", written({ windowLengthMs: 0 }), "windows of 0 ms"],
-    ["more errors than spans", written({ errors: 6 }), "6 errors in 5 spans"],
+    [
+      "more errors than spans",
+      written({ kind: windowCode, body: counts(5, 6, 0) }),
+      "6 errors in 5 spans",
+    ],
+    ["an oldest record of 0", written({ body: [0] }), "oldest record 0"],
+    ["an oldest record not used yet", written({ body: [3] }), "oldest record 3, not from 1 to 2"],
+    ["a gap of no length", written({ kind: gapCode, body: [7, 7] }), "gap from 7 to 7"],
+    ["a tombstone of nothing", written({ kind: tombstoneCode, body: [0, 0] }), "declares 0"],
+    ["an unknown cause", written({ kind: tombstoneCode, body: [5, 0] }), "cause 5"],
+    [
+      "a tombstone for records beyond its bytes",
+      written({ kind: tombstoneCode, seq: 99, body: [0, 3, 1, 1, 1, 1, 1, 1, 1, 1] }),
+      "declares 3 records",
+    ],
+    [
+      "a tombstone for itself",
+      written({ kind: tombstoneCode, seq: 4, body: [0, 1, 4, 1, 1, 0] }),
+      "declares record 4",
+    ],
+    [
+      "a tombstone for a record twice",
+      written({ kind: tombstoneCode, seq: 4, body: [0, 2, 1, 1, 1, 0, 0, 1, 1, 0] }),
+      "not in ascending order",
+    ],
+    [
+      "a tombstone with more errors than spans",
+      written({ kind: tombstoneCode, seq: 4, body: [0, 1, 1, 1, 2, 0] }),
+      "2 errors in 1 spans",
+    ],
+    [
+      "a window that says more than its cells",
+      encodeSketchBatch({
+        ...windowOf(["web"], () => []),
+        counts: { spans: 4, errors: 1, rejected: 0, late: 0, unpaired: 0 },
+      }),
+      "says 4 spans and 1 errors, its cells 3 and 1",
+    ],
+    [
+      "a window of more spans than its stream",
+      encodeSketchBatch({ ...windowOf(["web"], () => []), streamSpans: 2 }),
+      "3 spans, its stream up to here only 2",
+    ],
     ["a long name", written({ agent: "x".repeat(5000) }), "agent of 5000 characters"],
     [
       "a dimension folded twice",
-      written({
-        folded: [
-          ["a", 1],
-          ["a", 1],
-        ],
-      }),
+      written({ kind: windowCode, body: counts(0, 0, 2, ...wordA, ...wordA) }),
       "ascending",
     ],
     [
       "dimensions out of order",
-      written({
-        folded: [
-          ["b", 1],
-          ["a", 1],
-        ],
-      }),
+      written({ kind: windowCode, body: counts(0, 0, 2, ...wordB, ...wordA) }),
       "ascending",
     ],
     [
       "too many folded dimensions",
-      written({ folded: Array.from({ length: 16 }, (_, at) => [`d${at}`, 1]) }),
+      written({ kind: windowCode, body: counts(0, 0, 16) }),
       "folds 16 dimensions",
     ],
     ["a heartbeat with something behind", Uint8Array.from([...written({}), 0]), "1 bytes behind"],
@@ -312,6 +387,10 @@ describe("hostile bytes", () => {
     expect(check(bytes)).toContain(expected);
   });
 
+  test("another version says so", () => {
+    expect(check(written({ version: 2 }))).toBe("BATCH_VERSION: batch version is 2, not 1");
+  });
+
   test.each([
     ["edgesMax", "50 edges, at most 3"],
     ["halfEdgesMax", "100 half-edges, at most 3"],
@@ -337,7 +416,8 @@ describe("hostile bytes", () => {
 
   test("20,000 mutants neither throw nor hang; what is accepted encodes again", () => {
     const prng = createPrng(77);
-    const seeds = [heartbeat, windowOf(["web", "cart"], twoSides)].map(encodeSketchBatch);
+    const all = [heartbeat, tombstone, gap, windowOf(["web", "cart"], twoSides)];
+    const seeds = all.map(encodeSketchBatch);
     let accepted = 0;
     for (let round = 0; round < 20_000; round++) {
       const mutant = prng.pick(seeds).slice();

@@ -135,7 +135,7 @@ describe("spans that belong together, at different workers", () => {
     const crew = startCrew(4);
     for (const [at, span] of call.entries()) crew.ingest(at, span);
     await crew.moveTo(15_000);
-    const batches = crew.link.batches.filter(({ kind }) => kind === "window");
+    const batches = crew.link.windows();
     expect(batches).toHaveLength(1);
     const batch = batches[0];
     if (batch === undefined) throw new Error("there is no window");
@@ -160,7 +160,7 @@ describe("spans that belong together, at different workers", () => {
       for (const at of [0, 1, 2]) crew.ingest(at, slow(second * 3 + at, second * 1_000 + aheadMs));
       await crew.moveTo(second * 1_000 + 100);
     }
-    for (const batch of crew.link.batches.filter(({ kind }) => kind === "window")) {
+    for (const batch of crew.link.windows()) {
       seen.push([batch.thresholdsRevision, cellsOf(batch).get("shop work")?.slow]);
     }
     expect(seen.at(0)).toEqual([0, 0]);

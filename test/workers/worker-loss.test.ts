@@ -1,19 +1,19 @@
 /** What happens when workers end, hang, or are faster than their parent. */
 import { describe, expect, test } from "vitest";
-import type { SketchBatch } from "../../wire/sketch-batch.ts";
+import type { WindowBatch } from "../../wire/sketch-batch.ts";
 import { cellsOf, edgesOf, requestOf, type SpanLiteral } from "../agent/fixture.ts";
 import { type Crew, startCrew } from "./crew.ts";
 
 const spansLost = "brunt_agent_worker_spans_lost_total";
 
 /** The windows a crew has sent, which its link decodes and so checks. */
-function windowsOf({ link }: Crew): SketchBatch[] {
-  return link.batches.filter(({ kind }) => kind === "window");
+function windowsOf({ link }: Crew): WindowBatch[] {
+  return link.windows();
 }
 
 /** What all batches together declare as rejected. */
 function rejectedOf({ link }: Crew): number {
-  return link.batches.reduce((sum, { counts }) => sum + counts.rejected, 0);
+  return link.windows().reduce((sum, { counts }) => sum + counts.rejected, 0);
 }
 
 function counterOf({ meter }: Crew, name: string): number {
@@ -33,7 +33,7 @@ describe("a worker that ends", () => {
     await crew.moveTo(1_000);
     expect(crew.kill(1)).toBe(2);
     await crew.moveTo(15_000);
-    const [batch] = windowsOf(crew) as [SketchBatch];
+    const [batch] = windowsOf(crew) as [WindowBatch];
     expect(batch.counts).toMatchObject({ spans: 2, unpaired: 0 });
     expect(rejectedOf(crew)).toBe(2);
     const cells = cellsOf(batch);

@@ -13,7 +13,7 @@ import {
   type SpanExporter,
 } from "@opentelemetry/sdk-trace-base";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decodeSketchBatch, type SketchBatch } from "../../wire/sketch-batch.ts";
+import { decodeSketchBatch, type WindowBatch } from "../../wire/sketch-batch.ts";
 import { cellsOf, edgesOf } from "../agent/fixture.ts";
 import { type BruntProcess, type BuiltBrunt, buildBrunt } from "../cli/built-brunt.ts";
 
@@ -24,13 +24,13 @@ beforeAll(() => {
 afterAll(() => built.remove());
 
 /** A collector that keeps what it is sent. */
-async function startCollector(): Promise<{ server: Server; url: string; batches: SketchBatch[] }> {
-  const batches: SketchBatch[] = [];
+async function startCollector(): Promise<{ server: Server; url: string; batches: WindowBatch[] }> {
+  const batches: WindowBatch[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const decoded = decodeSketchBatch(Buffer.concat(chunks));
-    if (request.method === "POST" && decoded.ok) batches.push(decoded.value);
+    if (decoded.ok && decoded.value.kind === "window") batches.push(decoded.value);
     const ack = { have: [], thresholdsRevision: 0, collectorTimeMs: Date.now() };
     response.writeHead(decoded.ok ? 200 : 400, { "content-type": "application/json" });
     response.end(JSON.stringify(ack));
@@ -108,7 +108,7 @@ function workersOf(pid: number | undefined): number[] {
   return rows.filter(([, parent]) => parent === pid).map(([child]) => child as number);
 }
 
-function sumOf(batches: readonly SketchBatch[], read: (batch: SketchBatch) => number): number {
+function sumOf(batches: readonly WindowBatch[], read: (batch: WindowBatch) => number): number {
   return batches.reduce((sum, batch) => sum + read(batch), 0);
 }
 
@@ -125,7 +125,7 @@ describe("brunt agent --workers 2", () => {
     expect(sumOf(batches, ({ counts }) => counts.spans)).toBe(3 * calls);
     const edge = "shop CLIENT > pay SERVER";
     expect(sumOf(batches, (batch) => edgesOf(batch).get(edge)?.count ?? 0)).toBe(calls);
-    const selfTimes = (batch: SketchBatch): number =>
+    const selfTimes = (batch: WindowBatch): number =>
       cellsOf(batch).get("shop SERVER")?.selfNs.count ?? 0;
     expect(sumOf(batches, selfTimes)).toBe(calls);
   });
