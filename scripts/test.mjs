@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ensureDebianPackages } from "./debian.mjs";
 import { ensureBuilt, ensureInstalled } from "./setup.mjs";
 import { root, runQuietly, StepError, step } from "./steps.mjs";
 
@@ -27,24 +28,6 @@ async function attempt(title, work) {
 
 const node = (title, ...args) =>
   attempt(title, () => step(title, () => runQuietly(process.execPath, args)));
-
-/** The user interface's tests drive Debian's Chromium; they skip themselves without it. */
-async function ensureChromium() {
-  if (existsSync("/usr/bin/chromium")) return;
-  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
-    process.stderr.write("· no chromium here (needs root and apt-get): its tests are skipped\n");
-    return;
-  }
-  try {
-    await step("install chromium", async () => {
-      await runQuietly("apt-get", ["update", "-q"]);
-      await runQuietly("apt-get", ["install", "-q", "-y", "--no-install-recommends", "chromium"]);
-    });
-  } catch (error) {
-    if (!(error instanceof StepError)) throw error;
-    process.stderr.write(`${error.message}\n· chromium did not install: its tests are skipped\n`);
-  }
-}
 
 /** The Node the image ships; the tests run on it too, beside the oldest Node we promise. */
 const shippedNode = "24.9.0";
@@ -116,7 +99,7 @@ function countsOf(report) {
 const ready = (await attempt("install", ensureInstalled)) && (await attempt("build", ensureBuilt));
 let counts = { passed: 0, failed: 0 };
 if (ready || existsSync(bin("vitest"))) {
-  await ensureChromium();
+  await ensureDebianPackages();
   await node("lint", bin("@biomejs/biome/bin/biome"), "check", ".");
   const tsc = bin("typescript/bin/tsc");
   await node("types", tsc, "--noEmit", "-p", "tsconfig.json");

@@ -16,3 +16,16 @@ export function rowOf(row: Omit<Row, "pass">): Row {
   );
   return { ...row, pass };
 }
+
+/** Runs the rows asked for, or all: one JSON line each; the exit code is 1 when one fails. */
+export async function runRows(
+  rows: Readonly<Record<string, () => Promise<Row>>>,
+  asked: readonly string[],
+): Promise<void> {
+  for (const [name, run] of Object.entries(rows)) {
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    const row = await run();
+    process.stdout.write(`${JSON.stringify(row)}\n`);
+    if (!row.pass) process.exitCode = 1;
+  }
+}

@@ -1,6 +1,6 @@
 /** `npm run hostile -- [D1] [D2] …`: one JSON line a row; ends with 1 when one fails. */
 import { fuzz } from "../fuzz/fuzz.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, rowOf, runRows } from "../scoreboard-row.ts";
 import { decompressionBombs } from "./decompression-bombs.ts";
 import { hashFlooding } from "./hash-flooding.ts";
 import { hostileSketches } from "./hostile-sketches.ts";
@@ -20,10 +20,4 @@ const rows: Readonly<Record<string, () => Promise<Row>>> = {
   D6: prototypeNames,
 };
 
-const asked = process.argv.slice(2);
-for (const [name, run] of Object.entries(rows)) {
-  if (asked.length > 0 && !asked.includes(name)) continue;
-  const row = await run();
-  process.stdout.write(`${JSON.stringify(row)}\n`);
-  if (!row.pass) process.exitCode = 1;
-}
+await runRows(rows, process.argv.slice(2));
