@@ -17,6 +17,7 @@ import { createMeter } from "../../base/meter.ts";
 import { createPrng, type Prng } from "../../base/prng.ts";
 import { attribute, integerField, textField } from "../../bench/traffic/fields.ts";
 import { createTemplate, type SpanPlan } from "../../bench/traffic/otlp-template.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
 import { type Row, rowOf } from "../scoreboard-row.ts";
 
@@ -176,6 +177,7 @@ async function cpuMsOf(requests: readonly Uint8Array[]): Promise<number> {
       clock,
       log: silentLog,
       meter: createMeter(),
+      disk: nodeDisk,
       randomBytes: (size) => Uint8Array.from({ length: size }, () => prng.integer(256)),
       link: {
         send: async () => ({ have: [], thresholdsRevision: 0, collectorTimeMs: 0 }),

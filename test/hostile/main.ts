@@ -5,6 +5,7 @@ import { decompressionBombs } from "./decompression-bombs.ts";
 import { hashFlooding } from "./hash-flooding.ts";
 import { hostileSketches } from "./hostile-sketches.ts";
 import { prototypeNames } from "./prototype-names.ts";
+import { streamAccess } from "./stream-access.ts";
 
 const mutants = 100_000;
 
@@ -18,6 +19,7 @@ const rows: Readonly<Record<string, () => Promise<Row>>> = {
   D4: hashFlooding,
   D5: hostileSketches,
   D6: prototypeNames,
+  D9: streamAccess,
 };
 
 await runRows(rows, process.argv.slice(2));

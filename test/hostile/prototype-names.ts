@@ -78,9 +78,9 @@ export async function prototypeNames(): Promise<Row> {
 /** Its service, operation, and value of the dimension of its own name. */
 function isOrdinary(keys: readonly KeySummary[], name: string): boolean {
   return keys.some(({ key, count }) => {
-    const valueOf = (dimension: string) => key.find((at) => at.dimension === dimension)?.value;
-    const all = ["service.name", "operation", name].map(valueOf);
-    return all.every((value) => value === name) && count === 2;
+    const isNamed = (dimension: string): boolean =>
+      key.some((at) => at.dimension === dimension && at.value === name);
+    return ["service.name", "operation", name].every(isNamed) && count === 2;
   });
 }
 
