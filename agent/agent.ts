@@ -1,43 +1,31 @@
 /**
- * The agent: receives OTLP, reduces it to sketches, and hands batches to its link. Nothing runs
- * before `start` or after `shutdown` has resolved; shutting down twice, or without a start, is fine.
+ * The agent: an agent's core and the ports it receives OTLP on. Nothing runs before `start` or
+ * after `shutdown` has resolved; shutting down twice, or without a start, is fine.
  */
-import type { Cancel, Clock } from "../base/clock.ts";
-import type { Log } from "../base/log.ts";
-import { type Meter, renderPrometheus } from "../base/meter.ts";
+import { renderPrometheus } from "../base/meter.ts";
 import type { Result } from "../base/result.ts";
-import type { CollectorLink } from "../wire/agent-link.ts";
+import { type AgentCore, createAgentCore } from "./agent-core.ts";
+import type { AgentSettings } from "./agent-settings.ts";
 import type { AgentConfig } from "./config.ts";
-import type { Exporter } from "./export/exporter.ts";
-import { createOutlet } from "./outlet.ts";
-import { Pipeline } from "./pipeline.ts";
 import { openReceivers, type Receivers } from "./receivers/open-receivers.ts";
 import type { Ingested } from "./reduce/reducer.ts";
-import { everySecond } from "./tick.ts";
 
-export interface AgentSettings {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly meter: Meter;
-  readonly link: CollectorLink;
-  /** Unpredictable bytes: the stream id, the seeds of tables, and a hash key where none is set. */
-  randomBytes(size: number): Uint8Array;
-}
+export type { AgentSettings };
 
 export interface Agent {
   /**
-   * Opens the ports and starts the clockwork.
+   * Recovers the spool, opens the ports and starts the clockwork.
    *
-   * @throws OperationalError ADDRESS_IN_USE
+   * @throws OperationalError ADDRESS_IN_USE, STORE_LOCKED
    */
   start(): Promise<void>;
-  /** Closes the ports, seals every window and sends what it can; the rest is declared lost. */
+  /** Closes the ports, seals every window into the spool and sends what it can. */
   shutdown(): Promise<void>;
   /** What was opened; 0 while nothing is. */
   readonly ports: { readonly grpc: number; readonly http: number };
   /** Takes one ExportTraceServiceRequest in protobuf, as the receivers do. */
   ingest(bytes: Uint8Array): Result<Ingested>;
-  /** Resolves once every batch made so far was sent, refused, or failed once more. */
+  /** Resolves once every record made so far was acknowledged, declared lost, or failed once more. */
   flush(): Promise<void>;
 }
 
@@ -51,21 +39,15 @@ const noPorts = { grpc: 0, http: 0 };
 class RunningAgent implements Agent {
   readonly #config: AgentConfig;
   readonly #settings: AgentSettings;
-  readonly #exporter: Exporter;
-  readonly #pipeline: Pipeline;
+  readonly #core: AgentCore;
   #receivers: Receivers | undefined;
-  #state: "created" | "started" | "shut down" = "created";
-  #cancelTick: Cancel | undefined;
+  #isStarted = false;
   #closing: Promise<void> | undefined;
 
   constructor(config: AgentConfig, settings: AgentSettings) {
     this.#config = config;
     this.#settings = settings;
-    const outlet = createOutlet(config, settings, (thresholds) =>
-      this.#pipeline.setThresholds(thresholds),
-    );
-    this.#exporter = outlet.exporter;
-    this.#pipeline = new Pipeline({ ...outlet.batchOptions, hashKey: outlet.hashKey });
+    this.#core = createAgentCore(config, settings);
   }
 
   get ports(): { readonly grpc: number; readonly http: number } {
@@ -73,10 +55,10 @@ class RunningAgent implements Agent {
   }
 
   async start(): Promise<void> {
-    if (this.#state !== "created") return;
-    this.#state = "started";
+    if (this.#isStarted || this.#closing !== undefined) return;
+    this.#isStarted = true;
+    await this.#core.start();
     if (this.#config.listen) await this.#open();
-    this.#cancelTick = everySecond(this.#settings.clock, () => this.#pipeline.tick());
   }
 
   shutdown(): Promise<void> {
@@ -85,25 +67,22 @@ class RunningAgent implements Agent {
   }
 
   ingest(bytes: Uint8Array): Result<Ingested> {
-    return this.#pipeline.ingest(bytes);
+    return this.#core.ingest(bytes);
   }
 
   flush(): Promise<void> {
-    return this.#exporter.flush();
+    return this.#core.flush();
   }
 
   async #close(): Promise<void> {
-    this.#state = "shut down";
-    this.#cancelTick?.();
     await this.#receivers?.close();
-    this.#pipeline.sealAll();
-    await this.#exporter.shutdown();
+    await this.#core.shutdown();
   }
 
   async #open(): Promise<void> {
     const config = this.#config;
     const { clock, meter, log } = this.#settings;
-    const ingest = (bytes: Uint8Array): Result<Ingested> => this.#pipeline.ingest(bytes);
+    const ingest = (bytes: Uint8Array): Result<Ingested> => this.#core.ingest(bytes);
     const renderMetrics = (): string => renderPrometheus(meter);
     this.#receivers = await openReceivers({ config, clock, meter, ingest, renderMetrics });
     const { grpc, http } = this.#receivers.ports;

@@ -62,10 +62,24 @@ export interface AgentConfig {
   readonly bytesInFlightMax: number;
   /** Open connections per port. */
   readonly connectionsMax: number;
-  /** Batches that wait for the collector: nearly three hours of one a window. */
-  readonly queueBatchesMax: number;
-  /** Bytes of batches that wait for the collector. */
-  readonly queueBytesMax: number;
+  /**
+   * Where records wait for the collector, on disk; empty keeps them in memory, which does not
+   * outlive the process. One agent a directory.
+   */
+  readonly spoolDir: string;
+  /** Bytes of the spool; when one more segment does not fit, the oldest is declared lost. */
+  readonly spoolBytesMax: number;
+  /** Age of the oldest records in the spool, hours; the collector takes windows for 48. */
+  readonly spoolHoursMax: number;
+  /** Bytes of records in memory, while there is no spool or its disk fails. */
+  readonly memoryBytesMax: number;
+  /** One record, bytes; a larger window is split. MQTT brokers take 256 KiB well. */
+  readonly recordBytesMax: number;
+  /**
+   * For how long a request is remembered, so that an exporter's retry of one that was taken is
+   * counted once, seconds; 0 never.
+   */
+  readonly retrySeconds: number;
 }
 
 type RawAgentConfig = Omit<AgentConfig, "hashKey"> & { readonly hashKey: string };
@@ -121,8 +135,12 @@ const fields: Fields<RawAgentConfig> = {
   grpcBytesMax: integerField({ default: 4 * mebibyte, min: 1_024, max: 256 * mebibyte }),
   bytesInFlightMax: integerField({ default: 64 * mebibyte, min: 1_024, max: 4_096 * mebibyte }),
   connectionsMax: integerField({ default: 256, min: 1, max: 65_536 }),
-  queueBatchesMax: integerField({ default: 1_024, min: 1, max: 1_000_000 }),
-  queueBytesMax: integerField({ default: 64 * mebibyte, min: 1_024, max: 4_096 * mebibyte }),
+  spoolDir: textField({ default: "" }),
+  spoolBytesMax: integerField({ default: 256 * mebibyte, min: 65_536, max: 2 ** 40 }),
+  spoolHoursMax: integerField({ default: 24, min: 1, max: 48 }),
+  memoryBytesMax: integerField({ default: 16 * mebibyte, min: 1_024, max: 4_096 * mebibyte }),
+  recordBytesMax: integerField({ default: mebibyte, min: 65_536, max: 4 * mebibyte }),
+  retrySeconds: integerField({ default: 60, min: 0, max: 3_600 }),
 };
 
 export function defaultAgentConfig(): AgentConfig {

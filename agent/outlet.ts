@@ -1,12 +1,13 @@
 /** An agent's way out: who it is to the collector, and the queue its batches leave by. */
 import type { Thresholds } from "../wire/agent-link.ts";
-import type { AgentSettings } from "./agent.ts";
+import type { AgentSettings } from "./agent-settings.ts";
 import type { BatchMakerOptions } from "./batch-maker.ts";
 import type { AgentConfig } from "./config.ts";
 import { createExporter, type Exporter } from "./export/exporter.ts";
 import { hashKeyIdOf, hashKeySize, readHashKey } from "./hash-key.ts";
 
 export interface Outlet {
+  readonly streamId: string;
   readonly exporter: Exporter;
   /** 16 bytes customers are hashed with. */
   readonly hashKey: Uint8Array;
@@ -29,19 +30,21 @@ export function createOutlet(
     log,
     meter,
     link,
-    queueBatchesMax: config.queueBatchesMax,
-    queueBytesMax: config.queueBytesMax,
+    queueBatchesMax: 1_024,
+    queueBytesMax: config.memoryBytesMax,
     chance: () => (randomBytes(1)[0] as number) / 256,
     onThresholds,
   });
+  const streamId = Buffer.from(randomBytes(streamIdSize)).toString("hex");
   return {
+    streamId,
     exporter,
     hashKey,
     batchOptions: {
       config,
       clock,
       meter,
-      streamId: Buffer.from(randomBytes(streamIdSize)).toString("hex"),
+      streamId,
       hashKeyId: hashKeyIdOf(hashKey),
       tableKey: randomBytes(hashKeySize),
       deliver: (batch) => exporter.add(batch),

@@ -5,6 +5,7 @@ import { createVirtualClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { createMeter } from "../base/meter.ts";
 import { createPrng } from "../base/prng.ts";
+import { nodeDisk } from "../cli/node-disk.ts";
 
 export interface PipelineUnderTest {
   nowMs(): number;
@@ -34,6 +35,7 @@ export function createPipelineUnderTest(config: Partial<AgentConfig> = {}): Pipe
       clock,
       log: silentLog,
       meter: createMeter(),
+      disk: nodeDisk,
       randomBytes: (size) => Uint8Array.from({ length: size }, () => prng.integer(256)),
       link: {
         send: async (batch) => {

@@ -38,7 +38,7 @@ export function createBrunt(options: BruntOptions): Brunt {
   const collector = createCollector(settings.collector, { clock, log, meter, decider, disk });
   const link = observer.observeLink(collector.link);
   const makeAgent = options.createAgent ?? createAgent;
-  const agent = makeAgent(settings.agent, { clock, log, meter, link, randomBytes });
+  const agent = makeAgent(settings.agent, { clock, disk, log, meter, link, randomBytes });
   return {
     agent,
     collector,

@@ -52,7 +52,7 @@ export const agentCommand: Command = {
 };
 
 async function runAgent(args: Arguments, system: System): Promise<number> {
-  const { clock, stdout, stderr, environment, randomBytes } = system;
+  const { clock, disk, stdout, stderr, environment, randomBytes } = system;
   const hashKey = `file:${hashKeyPath(readDataDir(args, system))}`;
   const defaults = { agent: { name: agentName(), hashKey } };
   const settings = settingsOrThrow({ args, options, environment, defaults }).agent;
@@ -64,6 +64,7 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   const createAgent = await loadAgentFactory(settings);
   const agent = createAgent(settings, {
     clock,
+    disk,
     log: createTerminalLog(stderr, clock),
     meter,
     link,

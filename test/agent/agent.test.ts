@@ -9,6 +9,7 @@ import { type AgentConfig, defaultAgentConfig, parseAgentConfig } from "../../ag
 import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { createRecordingLink, fixtureStartMs, jsonOf, requestOf, seededBytes } from "./fixture.ts";
 
 const secret = "00112233445566778899aabbccddeeff";
@@ -20,6 +21,7 @@ function check(config: Partial<AgentConfig> = {}) {
     log: silentLog,
     meter: createMeter(),
     link,
+    disk: nodeDisk,
     randomBytes: seededBytes(2),
   };
   const all = { ...defaultAgentConfig(), grpcPort: 0, httpPort: 0, ...config };

@@ -5,6 +5,7 @@ import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter, type Meter } from "../../base/meter.ts";
 import { createPrng } from "../../base/prng.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import type { Cell, EdgeCell } from "../../sketch/cell.ts";
 import { keyOf } from "../../sketch/key.ts";
 import type { CollectorLink, Thresholds } from "../../wire/agent-link.ts";
@@ -146,7 +147,7 @@ export async function startTestAgent(config: Partial<AgentConfig> = {}): Promise
   const link = createRecordingLink();
   const agent = createAgent(
     { ...defaultAgentConfig(), listen: false, ...config },
-    { clock, meter, link, log: silentLog, randomBytes: seededBytes(7) },
+    { clock, meter, link, disk: nodeDisk, log: silentLog, randomBytes: seededBytes(7) },
   );
   await agent.start();
   return {

@@ -13,6 +13,7 @@ import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
 import { ok } from "../../base/result.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { createRecordingLink, fixtureStartMs, jsonOf, requestOf, seededBytes } from "./fixture.ts";
 
 const protobuf = { "content-type": "application/x-protobuf" };
@@ -32,6 +33,7 @@ beforeAll(async () => {
       log: silentLog,
       meter: createMeter(),
       link,
+      disk: nodeDisk,
       randomBytes: seededBytes(1),
     },
   );

@@ -6,6 +6,7 @@ import { defaultAgentConfig } from "../../agent/config.ts";
 import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { createRecordingLink, fixtureStartMs, seededBytes } from "./fixture.ts";
 
 const folder = "../shared/data/otlp-vectors";
@@ -52,7 +53,14 @@ async function check(text: string, endMs: number) {
   const clock = createVirtualClock(endMs);
   const agent = createAgent(
     { ...defaultAgentConfig(), grpcPort: 0, httpPort: 0 },
-    { clock, link, log: silentLog, meter: createMeter(), randomBytes: seededBytes(5) },
+    {
+      clock,
+      link,
+      disk: nodeDisk,
+      log: silentLog,
+      meter: createMeter(),
+      randomBytes: seededBytes(5),
+    },
   );
   await agent.start();
   const response = await fetch(`http://127.0.0.1:${agent.ports.http}/v1/traces`, {

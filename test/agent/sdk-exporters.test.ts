@@ -15,6 +15,7 @@ import { defaultAgentConfig } from "../../agent/config.ts";
 import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { cellsOf, createRecordingLink, edgesOf, fixtureStartMs, seededBytes } from "./fixture.ts";
 
 type MakeExporter = (ports: { grpc: number; http: number }) => SpanExporter;
@@ -42,7 +43,14 @@ async function check(make: MakeExporter) {
   const clock = createVirtualClock(fixtureStartMs);
   const agent = createAgent(
     { ...defaultAgentConfig(), grpcPort: 0, httpPort: 0, dimensions: ["region"] },
-    { clock, link, log: silentLog, meter: createMeter(), randomBytes: seededBytes(3) },
+    {
+      clock,
+      link,
+      disk: nodeDisk,
+      log: silentLog,
+      meter: createMeter(),
+      randomBytes: seededBytes(3),
+    },
   );
   await agent.start();
   const provider = (service: string) =>

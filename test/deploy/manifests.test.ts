@@ -217,7 +217,15 @@ describe("the program agrees", () => {
     expect(settings.name).toBe("from the pod");
     expect(settings.collectorUrl).toBe(`http://brunt-collector:${port}`);
     expect(settings.hashKey.reveal()).toBe("file:/etc/brunt-hash-key/hash-key");
-    expect(settings.queueBytesMax).toBe(32 * 2 ** 20);
+    expect(settings.bytesInFlightMax).toBe(32 * 2 ** 20);
+  });
+
+  test("the agent's spool fits its volume", async () => {
+    const { spoolBytesMax } = (await settingsOf(agent)).agent;
+    const { volumes } = podOf(agent);
+    const volume = volumes.find(({ name }: Manifest) => name === "data");
+    const mebibytes = Number(/^(\d+)Mi$/.exec(volume.emptyDir.sizeLimit)?.[1]);
+    expect(mebibytes * 2 ** 20).toBeGreaterThan(spoolBytesMax + 16 * 2 ** 20);
   });
 
   test("with the collector's", async () => {

@@ -9,6 +9,7 @@ import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
 import { createPrng } from "../../base/prng.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { decodeSketchBatch, encodeSketchBatch } from "../../wire/sketch-batch.ts";
 import type { Fault, Verdicts } from "./otlp-target.ts";
 import { fuzzStartMs } from "./seeds.ts";
@@ -28,6 +29,7 @@ export async function makeBatchSeeds(requests: readonly Uint8Array[]): Promise<U
       clock,
       log: silentLog,
       meter: createMeter(),
+      disk: nodeDisk,
       randomBytes: (size) => Uint8Array.from({ length: size }, () => prng.integer(256)),
       link: {
         send: async (batch) => {

@@ -8,6 +8,7 @@ import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
 import { createPrng } from "../../base/prng.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import { decodeSketchBatch } from "../../wire/sketch-batch.ts";
 import { readReference, type SpanRecord } from "../wire/reference-reader.ts";
 import { readProduct } from "../wire/span-records.ts";
@@ -113,6 +114,7 @@ class FuzzAgent {
         clock: this.#clock,
         log: silentLog,
         meter: createMeter(),
+        disk: nodeDisk,
         randomBytes: (size) => Uint8Array.from({ length: size }, () => prng.integer(256)),
         link: {
           send: async (batch) => {

@@ -51,6 +51,7 @@ async function check({ seed, agentsCount }: { seed: number; agentsCount: number 
       ...shared,
       meter: createMeter(),
       link: collector.link,
+      disk: nodeDisk,
       randomBytes,
     });
   });

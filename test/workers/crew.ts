@@ -14,6 +14,7 @@ import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter, type Meter } from "../../base/meter.ts";
 import type { Result } from "../../base/result.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
 import {
   createRecordingLink,
   fixtureStartMs,
@@ -57,7 +58,14 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
   const link = createRecordingLink();
   const whole = { ...defaultAgentConfig(), workers: count, ...config };
   const wires: Wire[] = [];
-  const settings = { clock, meter, link, log: silentLog, randomBytes: seededBytes(7) };
+  const settings = {
+    clock,
+    meter,
+    link,
+    disk: nodeDisk,
+    log: silentLog,
+    randomBytes: seededBytes(7),
+  };
   const outlet = createOutlet(whole, settings, (thresholds) => {
     const fromMs = adoptionMs(clock.nowMs());
     batches.windows.adopt(createThresholdTable(thresholds), fromMs);

@@ -1,0 +1,80 @@
+/**
+ * An agent without its ports: OTLP requests in, records out over its link. Everything it needs of
+ * the world is in its settings, so the simulator runs the very same code.
+ */
+import type { Cancel } from "../base/clock.ts";
+import type { Result } from "../base/result.ts";
+import type { AgentSettings } from "./agent-settings.ts";
+import type { AgentConfig } from "./config.ts";
+import { createOutlet, type Outlet } from "./outlet.ts";
+import { Pipeline } from "./pipeline.ts";
+import type { Ingested } from "./reduce/reducer.ts";
+import { everySecond } from "./tick.ts";
+
+export interface AgentCore {
+  readonly streamId: string;
+  /**
+   * Recovers the spool, greets the collector if it answers soon, and starts the clockwork.
+   *
+   * @throws OperationalError STORE_LOCKED when another agent has the spool
+   */
+  start(): Promise<void>;
+  /** Takes one ExportTraceServiceRequest in protobuf; a refused one has changed nothing. */
+  ingest(bytes: Uint8Array): Result<Ingested>;
+  /** Resolves once every record made so far was acknowledged, declared lost, or failed once more. */
+  flush(): Promise<void>;
+  /** Seals every window into the spool and sends what it can in a bounded time. */
+  shutdown(): Promise<void>;
+}
+
+/** @throws OperationalError CONFIG_INVALID when the hash key's file cannot be used */
+export function createAgentCore(config: AgentConfig, settings: AgentSettings): AgentCore {
+  return new RunningCore(config, settings);
+}
+
+class RunningCore implements AgentCore {
+  readonly #settings: AgentSettings;
+  readonly #outlet: Outlet;
+  readonly #pipeline: Pipeline;
+  #state: "created" | "started" | "shut down" = "created";
+  #cancelTick: Cancel | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(config: AgentConfig, settings: AgentSettings) {
+    this.#settings = settings;
+    this.#outlet = createOutlet(config, settings, (thresholds) =>
+      this.#pipeline.setThresholds(thresholds),
+    );
+    this.#pipeline = new Pipeline({ ...this.#outlet.batchOptions, hashKey: this.#outlet.hashKey });
+  }
+
+  get streamId(): string {
+    return this.#outlet.streamId;
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== "created") return;
+    this.#state = "started";
+    this.#cancelTick = everySecond(this.#settings.clock, () => this.#pipeline.tick());
+  }
+
+  ingest(bytes: Uint8Array): Result<Ingested> {
+    return this.#pipeline.ingest(bytes);
+  }
+
+  flush(): Promise<void> {
+    return this.#outlet.exporter.flush();
+  }
+
+  shutdown(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#state = "shut down";
+    this.#cancelTick?.();
+    this.#pipeline.sealAll();
+    await this.#outlet.exporter.shutdown();
+  }
+}
