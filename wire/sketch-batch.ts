@@ -130,14 +130,13 @@ export function decodeSketchBatch(
 ): Result<SketchBatch> {
   const reader = createByteReader(bytes);
   const version = reader.u8();
-  if (version !== batchVersion && reader.problem === undefined) {
+  if (version > batchVersion) {
     return refuse("BATCH_VERSION", `batch version is ${version}, not ${batchVersion}`);
   }
+  if (version < batchVersion) reader.reject(`has version ${version}, the first is 1`);
   const code = reader.u8();
-  const kind = kinds[code];
-  if (kind === undefined) {
-    return refuse("BATCH_INVALID", `batch kind is ${code}, not from 0 to ${kinds.length - 1}`);
-  }
+  const kind = kinds[code] ?? "heartbeat";
+  if (code >= kinds.length) reader.reject(`kind is ${code}, not from 0 to ${kinds.length - 1}`);
   const header = readHeader(reader, kind === "heartbeat" ? 0 : 1);
   const batch = readBody(reader, kind, header, limits);
   if (reader.remaining > 0) reader.reject(`${reader.remaining} bytes behind the batch`);

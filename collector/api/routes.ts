@@ -22,7 +22,7 @@ export interface ApiSource {
   incident(id: string): IncidentDetail | undefined;
   graph(): RootCauseGraph;
   keys(query: KeyQuery): Promise<Result<readonly KeySummary[]>>;
-  windows(limit: number): readonly WindowSummary[];
+  closedWindows(limit: number): readonly WindowSummary[];
   /** Why the collector is not ready; undefined when it is. */
   notReady(): Problem | undefined;
 }
@@ -178,7 +178,7 @@ function addHistoryRoutes(app: FastifyInstance, source: ApiSource): void {
         response: answers(responseList("WindowSummary"), "newest first"),
       },
     },
-    ({ query: { limit } }) => source.windows(limit),
+    ({ query: { limit } }) => source.closedWindows(limit),
   );
 }
 

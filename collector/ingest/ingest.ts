@@ -8,7 +8,6 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import type { ErrorCode } from "../../base/errors.ts";
-import { OperationalError } from "../../base/errors.ts";
 import type { Meter } from "../../base/meter.ts";
 import { ok, type Result, refuse } from "../../base/result.ts";
 import type { Ack } from "../../wire/agent-link.ts";
@@ -75,7 +74,11 @@ export class Ingest {
     const batch = decoded.value;
     const record = recordOf(batch, bytes);
     if (batch.kind === "heartbeat") {
-      this.#options.streams.hear(record, this.#options.clock.nowMs());
+      const nowMs = this.#options.clock.nowMs();
+      if (!this.#options.streams.hasRoomFor(batch.streamId, nowMs)) {
+        return refuse("OVERLOADED", "no more streams fit; try again");
+      }
+      this.#options.streams.hear(record, nowMs);
       this.#options.onApplied();
       return ok(this.#ack(record.streamId));
     }
@@ -255,15 +258,6 @@ export class Ingest {
     this.#options.meter
       .counter("brunt_collector_batches_refused_total", "batches refused, by code", { code })
       .add();
-  }
-
-  /** The same as `accept`, for a link within one process: a refusal is thrown. */
-  async acceptOrThrow(bytes: Uint8Array): Promise<Ack> {
-    const result = await this.accept(bytes);
-    if (result.ok) return result.value;
-    const { code, message } = result.error;
-    const retryable = code === "OVERLOADED" || code === "STORE_WRITE";
-    throw new OperationalError(code, message, { retryable });
   }
 }
 

@@ -99,7 +99,7 @@ const refusedBatches: readonly {
   code: string;
 }[] = [
   { name: "empty", second: "", status: 400, code: "BATCH_INVALID" },
-  { name: "no batch at all", second: "{}", status: 400, code: "BATCH_INVALID" },
+  { name: "no batch at all", second: "{}", status: 415, code: "BATCH_VERSION" },
   { name: "cut short", second: bytesOf(other).slice(0, -3), status: 400, code: "BATCH_INVALID" },
   {
     name: "followed by more",

@@ -289,6 +289,7 @@ describe("hostile bytes", () => {
 
   test.each<[string, Uint8Array, string]>([
     ["nothing", new Uint8Array(0), "ends at byte 0"],
+    ["zeros", new Uint8Array(100), "version 0"],
     ["an unknown kind", written({ kind: 4 }), "kind is 4"],
     ["window 0", written({ kind: windowCode, seq: 0 }), "sequence number 0"],
     ["tombstone 0", written({ kind: tombstoneCode, seq: 0 }), "sequence number 0"],
