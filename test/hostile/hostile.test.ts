@@ -31,6 +31,9 @@ describe("hostile input", () => {
     ["D1", "bodies that inflate to gigabytes"],
     ["D4", "keys that meet in one place"],
     ["D5", "sketches no agent made"],
+    ["D6", "names that mean something to every object"],
+    ["D8", "clients that never read"],
+    ["D9", "strangers at the stream, and connections lost"],
   ])(
     "%s: %s",
     (name) => {

@@ -5,6 +5,7 @@ import { decompressionBombs } from "./decompression-bombs.ts";
 import { hashFlooding } from "./hash-flooding.ts";
 import { hostileSketches } from "./hostile-sketches.ts";
 import { prototypeNames } from "./prototype-names.ts";
+import { slowReaders } from "./slow-readers.ts";
 import { streamAccess } from "./stream-access.ts";
 
 const mutants = 100_000;
@@ -19,6 +20,7 @@ const rows: Readonly<Record<string, () => Promise<Row>>> = {
   D4: hashFlooding,
   D5: hostileSketches,
   D6: prototypeNames,
+  D8: slowReaders,
   D9: streamAccess,
 };
 
