@@ -1,0 +1,172 @@
+/** One collector and some agents as processes, each started again where it was. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { KeySummary, LedgerReport } from "../../wire/api-types.ts";
+import {
+  type BruntOptions,
+  type BruntProcess,
+  portOf,
+  startBrunt,
+} from "../processes/brunt-process.ts";
+import { until } from "../processes/wait.ts";
+import { type Window, windowMs } from "./oracle.ts";
+
+/** A part that is killed and comes back on the same ports and the same directory. */
+export interface Part {
+  readonly name: string;
+  readonly directory: string;
+  readonly port: number;
+  readonly process: BruntProcess;
+  /** Starts it again; resolves when it is ready, with how long that took. */
+  start(): Promise<number>;
+  kill(signal: "SIGKILL" | "SIGTERM"): Promise<void>;
+}
+
+export interface Fleet {
+  readonly directory: string;
+  readonly collector: Part;
+  readonly agents: readonly Part[];
+  /** Spans of the window the collector has under this agent's service. */
+  counted(window: Window): Promise<number>;
+  ledger(): Promise<LedgerReport>;
+  /** Resolves when every stream that was heard lately is complete and every agent's spool empty. */
+  drained(withinMs: number): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export interface FleetOptions {
+  readonly agents: number;
+  /** Where agents send, if not straight to the collector; may be another port each time. */
+  readonly collectorUrl?: (port: number) => string;
+  readonly collector?: BruntOptions;
+  readonly agent?: BruntOptions;
+  /** Beside the fleet's own directory. */
+  readonly directoryOf?: (name: string) => string;
+}
+
+const readyMsMax = 30_000;
+
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const directory = mkdtempSync(join(tmpdir(), "brunt-chaos-"));
+  const directoryOf = options.directoryOf ?? ((name: string) => join(directory, name));
+  const collector = await startPart({
+    name: "collector",
+    directory: directoryOf("collector"),
+    portField: "port",
+    options: options.collector ?? {},
+    argv: (port) => ["collector", "--port", String(port)],
+  });
+  const url = (options.collectorUrl ?? ((port) => `http://127.0.0.1:${port}`))(collector.port);
+  const agents = await Promise.all(
+    Array.from({ length: options.agents }, (_, index) => `agent-${index + 1}`).map((name) =>
+      startPart({
+        name,
+        directory: directoryOf(name),
+        portField: "httpPort",
+        options: withName(options.agent ?? {}, name),
+        argv: (port) => [
+          ...["agent", "--collector", url],
+          ...["--http-port", String(port), "--grpc-port", "0"],
+        ],
+      }),
+    ),
+  );
+  const api = `http://127.0.0.1:${collector.port}`;
+  const ledger = (): Promise<LedgerReport> => read(`${api}/api/v1/ledger`);
+  return {
+    directory,
+    collector,
+    agents,
+    ledger,
+    async counted({ agent, startMs }) {
+      const range = `from=${startMs}&to=${startMs + windowMs}`;
+      const keys = await read<readonly KeySummary[]>(
+        `${api}/api/v1/keys?service=${agent}&${range}&limit=1000`,
+      );
+      return keys.reduce((sum, { count }) => sum + count, 0);
+    },
+    drained: (withinMs) =>
+      until(
+        "every record is at the collector",
+        async () => {
+          const { streams } = await ledger();
+          const spooled = await Promise.all(agents.map(spooledRecords));
+          return streams.every(({ missing }) => missing === 0) && spooled.every((n) => n === 0);
+        },
+        { withinMs, everyMs: 250 },
+      ),
+    async remove() {
+      for (const part of [...agents, collector]) await part.kill("SIGKILL");
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function withName(options: BruntOptions, name: string): BruntOptions {
+  return { ...options, environment: { ...options.environment, BRUNT_AGENT_NAME: name } };
+}
+
+interface PartOptions {
+  readonly name: string;
+  readonly directory: string;
+  readonly portField: string;
+  readonly options: BruntOptions;
+  argv(port: number): readonly string[];
+}
+
+async function startPart(about: PartOptions): Promise<Part> {
+  const { name, directory, portField, options } = about;
+  let port = 0;
+  let brunt: BruntProcess | undefined;
+  const start = async (): Promise<number> => {
+    const startMs = performance.now();
+    brunt = startBrunt([...about.argv(port), "--data-dir", directory], options);
+    port = await portOf(brunt, portField);
+    const ready = `http://127.0.0.1:${port}/${name === "collector" ? "readyz" : "metrics"}`;
+    await until(`${name} is ready`, () => answers(ready), { withinMs: readyMsMax, everyMs: 20 });
+    return performance.now() - startMs;
+  };
+  await start();
+  return {
+    name,
+    directory,
+    start,
+    get port() {
+      return port;
+    },
+    get process() {
+      return brunt as BruntProcess;
+    },
+    async kill(signal) {
+      await brunt?.kill(signal);
+    },
+  };
+}
+
+async function spooledRecords({ port }: Part): Promise<number> {
+  return metricOf(`http://127.0.0.1:${port}/metrics`, "brunt_agent_spool_records");
+}
+
+/** The sum over the labels of a metric. */
+export async function metricOf(url: string, name: string): Promise<number> {
+  const text = await (await fetch(url)).text();
+  const lines = text
+    .split("\n")
+    .filter((line) => line.startsWith(name) && /^[ {]/.test(line.slice(name.length)));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url)).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function read<T>(url: string): Promise<T> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} answers ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+}
