@@ -36,10 +36,12 @@ export interface Nack {
 }
 
 /** The collector's word on one batch, where the transport does not pair answers with requests. */
-export type BatchAnswer = { readonly streamId: string; readonly seq: number } & (
-  | { readonly ack: Ack }
-  | { readonly nack: Nack }
-);
+export type BatchAnswer = {
+  readonly streamId: string;
+  readonly seq: number;
+  /** It answers a heartbeat, which goes under the number of the stream's last record. */
+  readonly heartbeat?: true;
+} & ({ readonly ack: Ack } | { readonly nack: Nack });
 
 /**
  * What an agent does with a record that was refused:
@@ -137,12 +139,13 @@ export function parseBatchAnswer(raw: unknown): Result<BatchAnswer> {
     return refuse("BATCH_INVALID", "streamId must be 32 lower-case hex digits");
   }
   if (!isCount(seq)) return refuse("BATCH_INVALID", "seq must be a whole number from 0");
+  const batch = { streamId, seq, ...(raw.heartbeat === true ? { heartbeat: true as const } : {}) };
   if (raw.ack !== undefined) {
     const ack = parseAck(raw.ack);
-    return ack.ok ? ok({ streamId, seq, ack: ack.value }) : ack;
+    return ack.ok ? ok({ ...batch, ack: ack.value }) : ack;
   }
   const nack = parseNack(raw.nack);
-  return nack.ok ? ok({ streamId, seq, nack: nack.value }) : nack;
+  return nack.ok ? ok({ ...batch, nack: nack.value }) : nack;
 }
 
 export function parseThresholds(raw: unknown): Result<Thresholds> {

@@ -123,25 +123,46 @@ export function encodeSketchBatch(batch: SketchBatch): Uint8Array {
   return writer.finish();
 }
 
+/** Who sent a batch and which it is: what can be answered even when its content cannot be read. */
+export interface BatchHead extends BatchHeader {
+  readonly kind: SketchBatch["kind"];
+}
+
+/** The head alone; what follows it is not looked at. */
+export function decodeBatchHead(bytes: Uint8Array): Result<BatchHead> {
+  const reader = createByteReader(bytes);
+  const kind = readKind(reader);
+  if (!kind.ok) return kind;
+  const header = readHeader(reader, kind.value);
+  if (reader.problem !== undefined) return refuse("BATCH_INVALID", `batch ${reader.problem}`);
+  return ok({ kind: kind.value, ...header });
+}
+
 /** A batch, or why the bytes are none; reads no more than `limits` and the bytes justify. */
 export function decodeSketchBatch(
   bytes: Uint8Array,
   limits: BatchLimits = defaultBatchLimits,
 ): Result<SketchBatch> {
   const reader = createByteReader(bytes);
+  const kind = readKind(reader);
+  if (!kind.ok) return kind;
+  const batch = readBody(reader, kind.value, readHeader(reader, kind.value), limits);
+  if (reader.remaining > 0) reader.reject(`${reader.remaining} bytes behind the batch`);
+  if (reader.problem !== undefined) return refuse("BATCH_INVALID", `batch ${reader.problem}`);
+  return ok(batch);
+}
+
+function readKind(reader: ByteReader): Result<SketchBatch["kind"]> {
   const version = reader.u8();
   if (version > batchVersion) {
     return refuse("BATCH_VERSION", `batch version is ${version}, not ${batchVersion}`);
   }
   if (version < batchVersion) reader.reject(`has version ${version}, the first is 1`);
   const code = reader.u8();
-  const kind = kinds[code] ?? "heartbeat";
-  if (code >= kinds.length) reader.reject(`kind is ${code}, not from 0 to ${kinds.length - 1}`);
-  const header = readHeader(reader, kind === "heartbeat" ? 0 : 1);
-  const batch = readBody(reader, kind, header, limits);
-  if (reader.remaining > 0) reader.reject(`${reader.remaining} bytes behind the batch`);
+  const kind = kinds[code];
   if (reader.problem !== undefined) return refuse("BATCH_INVALID", `batch ${reader.problem}`);
-  return ok(batch);
+  if (kind !== undefined) return ok(kind);
+  return refuse("BATCH_INVALID", `batch kind is ${code}, not from 0 to ${kinds.length - 1}`);
 }
 
 function writeHeader(writer: ByteWriter, header: BatchHeader): void {
@@ -158,11 +179,11 @@ function writeHeader(writer: ByteWriter, header: BatchHeader): void {
   writeCount(writer, header.windowLengthMs);
 }
 
-function readHeader(reader: ByteReader, seqMin: number): BatchHeader {
+function readHeader(reader: ByteReader, kind: SketchBatch["kind"]): BatchHeader {
   const id = reader.bytes(streamIdSize);
   const streamId = Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const seq = reader.varint();
-  if (seq < seqMin) reader.reject("has sequence number 0, the first is 1");
+  if (seq < 1 && kind !== "heartbeat") reader.reject("has sequence number 0, the first is 1");
   const streamSpans = reader.varint();
   const agent = readText(reader, "agent");
   const watermarkMs = reader.varint();

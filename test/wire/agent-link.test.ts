@@ -127,6 +127,7 @@ describe("answers that come by themselves", () => {
     { ...record, ack },
     { ...record, nack },
     { ...record, seq: 0, ack },
+    { ...record, heartbeat: true, ack },
   ])("%j", (raw) => {
     expect(check(parseBatchAnswer, JSON.parse(JSON.stringify(raw)))).toEqual(raw);
   });

@@ -9,6 +9,7 @@ import { builtInDimensions, intern, keyOf } from "../../sketch/key.ts";
 import { lossCauses } from "../../wire/lost-records.ts";
 import {
   type BatchHeader,
+  decodeBatchHead,
   decodeSketchBatch,
   defaultBatchLimits,
   encodeSketchBatch,
@@ -123,6 +124,14 @@ describe("laws", () => {
     gap,
   ])("a $kind comes back as it was", (batch) => {
     expect(decoded(batch)).toEqual(batch);
+  });
+
+  test.each<SketchBatch>([heartbeat, tombstone, gap])("the head of a $kind", (batch) => {
+    const bytes = encodeSketchBatch(batch);
+    const head = decodeBatchHead(bytes.subarray(0, bytes.length - 1));
+    expect(head).toEqual({ ok: true, value: { kind: batch.kind, ...header } });
+    for (const size of [0, 1, 2, 17])
+      expect(decodeBatchHead(bytes.subarray(0, size)).ok).toBe(false);
   });
 
   test("any tombstone comes back", () => {
