@@ -20,8 +20,11 @@ const nodeFolders = [
   "cli",
   "demo",
   "bench",
+  "test/chaos",
   "test/fuzz",
   "test/hostile",
+  "test/processes",
+  "test/sim",
   "test/wire",
 ];
 const installStamp = "node_modules/.brunt-installed";

@@ -250,3 +250,10 @@ function partsOf(path: string): string[] {
 function systemError(code: string, path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}, ${path}`), { code });
 }
+
+/** Whether an error is one a process may end with: a refusing disk, not a defect. */
+export function isOfTheWorld(cause: unknown): boolean {
+  if (cause instanceof OperationalError) return true;
+  const { code } = cause as NodeJS.ErrnoException;
+  return code === "EIO" || code === "ENOSPC";
+}

@@ -1,0 +1,99 @@
+/** `npm run sim`: seeds of the simulator on all cores; one JSON line at the end. */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { type Row, rowOf } from "../scoreboard-row.ts";
+import { mutants } from "./mutants.ts";
+import { runSeeds } from "./run-seeds.ts";
+import { type SimResult, simStartMs, simulate } from "./sim.ts";
+import { createTrace } from "./trace.ts";
+import { tryMutants } from "./try-mutants.ts";
+
+const usage = `Usage: npm run sim -- [--seeds N] [--from N] | --seed N | --mutants
+
+Agents, a broker and a collector, all of the production code, in virtual time under lost, repeated
+and late messages, partitions, kills, power cuts, disks that refuse and clocks that jump. An oracle
+that knows every input judges: nothing counted twice, nothing lost but what was declared. Prints
+{"row":"R4","n":…} and ends with 1 when a seed is violated.
+
+  --seeds N     seeds to run; 2,000 unless told
+  --from N      the first of them; 1 unless told
+  --seed N      replays one and tells everything that happens in it
+  --mutants     instead puts each known defect into the product and expects to catch it
+  --threads N   threads; as many as there are cores unless told
+  --until-violation   stops at the first seed that is violated
+  --help        this text
+`;
+
+const progressEvery = 1_000;
+const failuresShown = 20;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "2000" },
+    from: { type: "string", default: "1" },
+    seed: { type: "string" },
+    threads: { type: "string", default: String(availableParallelism()) },
+    mutants: { type: "boolean", default: false },
+    "until-violation": { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) process.stdout.write(usage);
+else if (values.seed !== undefined) await replay(Number(values.seed));
+else if (values.mutants) await tryAll();
+else await runAll();
+
+async function replay(seed: number): Promise<void> {
+  const trace = createTrace(simStartMs, (line) => process.stdout.write(`${line}\n`));
+  const result = await simulate({ seed, trace });
+  process.stdout.write(`${JSON.stringify(result.figures)}\n`);
+  showFailure(result);
+  if (result.violations.length > 0) process.exitCode = 1;
+}
+
+async function runAll(): Promise<void> {
+  const startMs = performance.now();
+  const sums = { spans: 0, applied: 0, declaredLost: 0, crashes: 0 };
+  let seeds = 0;
+  let violated = 0;
+  const range = {
+    from: Number(values.from),
+    count: Number(values.seeds),
+    threads: Number(values.threads),
+    untilViolation: values["until-violation"],
+  };
+  await runSeeds(range, (result) => {
+    seeds++;
+    if (result.violations.length > 0 && violated++ < failuresShown) showFailure(result);
+    for (const name of Object.keys(sums) as (keyof typeof sums)[]) {
+      sums[name] += result.figures[name];
+    }
+    if (seeds % progressEvery !== 0) return;
+    const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
+    process.stderr.write(`· ${seeds} seeds in ${seconds} s, ${violated} violated\n`);
+  });
+  const value = { violated, ...sums };
+  print(rowOf({ row: "R4", n: seeds, value, limit: { violated: 0 } }));
+}
+
+async function tryAll(): Promise<void> {
+  const outcomes = await tryMutants(mutants, Number(values.threads));
+  for (const { name, seeds, caught, says } of outcomes) {
+    const verdict = caught ? `caught by seed ${seeds}` : "NOT CAUGHT";
+    process.stderr.write(`${name}: ${verdict}: ${says}\n`);
+  }
+  const uncaught = outcomes.filter(({ caught }) => !caught).length;
+  print(rowOf({ row: "R4", n: outcomes.length, value: { uncaught }, limit: { uncaught: 0 } }));
+}
+
+function showFailure({ seed, violations }: SimResult): void {
+  if (violations.length === 0) return;
+  process.stderr.write(`seed ${seed} is violated; replay it with: npm run sim -- --seed ${seed}\n`);
+  for (const violation of violations) process.stderr.write(`  ${violation}\n`);
+}
+
+function print(row: Row): void {
+  process.stdout.write(`${JSON.stringify(row)}\n`);
+  if (!row.pass) process.exitCode = 1;
+}

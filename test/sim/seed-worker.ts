@@ -1,0 +1,9 @@
+/** A thread of `run-seeds.ts`. */
+import { parentPort } from "node:worker_threads";
+import type { SeedMessage } from "./run-seeds.ts";
+import { simulate } from "./sim.ts";
+
+parentPort?.on("message", (seed: SeedMessage) => {
+  if (seed === undefined) parentPort?.close();
+  else void simulate({ seed }).then((result) => parentPort?.postMessage(result));
+});

@@ -1,0 +1,240 @@
+/**
+ * One run of the whole product in virtual time: some agents, sometimes a broker, a collector, all
+ * of the production code, under a storm that depends on the seed. After the storm everything heals
+ * and has to drain; then the collector's power is cut once more and the oracle judges what is left.
+ */
+import type { Prng } from "../../base/prng.ts";
+import type { LedgerReport } from "../../wire/api-types.ts";
+import { AgentMachine, simHashKey } from "./agent-machine.ts";
+import { between, chanceOf, happens, spread } from "./chance.ts";
+import { CollectorMachine } from "./collector-machine.ts";
+import { type Judged, judge, judgeIntervals, readStored } from "./judge.ts";
+import { Oracle } from "./oracle.ts";
+import { Scheduler } from "./scheduler.ts";
+import { SimBroker } from "./sim-broker.ts";
+import { SimNet } from "./sim-net.ts";
+import { Storm } from "./storm.ts";
+import type { Trace } from "./trace.ts";
+import { createRequest, customersMax } from "./workload.ts";
+
+export interface SimResult {
+  readonly seed: number;
+  /** What was wrong; nothing should be. */
+  readonly violations: readonly string[];
+  readonly figures: SimFigures;
+}
+
+export interface SimFigures {
+  readonly spans: number;
+  readonly applied: number;
+  readonly declaredLost: number;
+  readonly atRisk: number;
+  readonly crashes: number;
+  readonly events: number;
+}
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly trace?: Trace | undefined;
+}
+
+/** A Wednesday; the start of a window. */
+export const simStartMs = 1_800_000_000_000;
+const stormMs = 300_000;
+/** Long enough for the longest pause between two tries, and for the last windows to close. */
+const drainStepMs = 20_000;
+const drainMsMax = 300_000;
+const agentsMax = 3;
+const violationsMax = 20;
+/** More than reading every window takes. */
+const readMs = 60_000;
+const noLedger = { streams: [], totals: { lostSpans: 0 } } as unknown as LedgerReport;
+const nothingJudged: Judged = { spans: 0, applied: 0, declaredLost: 0, atRisk: 0 };
+
+export async function simulate({ seed, trace }: SimOptions): Promise<SimResult> {
+  return new Simulation(seed, trace).run();
+}
+
+class Simulation {
+  readonly #seed: number;
+  readonly #trace: Trace | undefined;
+  readonly #prng: Prng;
+  readonly #scheduler = new Scheduler(simStartMs);
+  readonly #oracle = new Oracle(simHashKey, customersMax);
+  readonly #agents: AgentMachine[] = [];
+  readonly #collector: CollectorMachine;
+  readonly #net: SimNet;
+  readonly #broker: SimBroker | undefined;
+  readonly #storm: Storm;
+  readonly #violations: string[] = [];
+
+  constructor(seed: number, trace: Trace | undefined) {
+    this.#seed = seed;
+    this.#trace = trace;
+    this.#prng = chanceOf(seed, "sim");
+    const prng = this.#prng;
+    const scheduler = this.#scheduler;
+    const shortWrites = happens(prng, 0.5) ? 0 : between(prng, 0.01, 0.3);
+    const onFault = (message: string): void => this.#fail(message);
+    const onArrival = (record: Uint8Array): void => this.#oracle.arrive(record);
+    this.#collector = new CollectorMachine({
+      ...{ seed, scheduler, shortWrites, trace, onFault },
+      onOperation: (takesMs) => this.#storm.operate(this.#collector, takesMs),
+      onExit: () => this.#storm.bootAgain(this.#collector),
+    });
+    const collector = () => this.#collector.link;
+    this.#net = new SimNet({ seed, scheduler, collector, onArrival });
+    if (happens(prng, 0.3)) {
+      const isPersistent = happens(prng, 0.5);
+      const isCutOff = (agent: string): boolean => this.#net.isCutOff(agent);
+      this.#broker = new SimBroker({
+        ...{ seed, scheduler, collector, isPersistent, isCutOff, onArrival },
+      });
+    }
+    const agents = 1 + prng.integer(agentsMax);
+    for (let index = 0; index < agents; index++) this.#addAgent(index, shortWrites);
+    this.#storm = new Storm({
+      ...{ seed, scheduler, trace },
+      agents: this.#agents,
+      collector: this.#collector,
+      net: this.#net,
+      broker: this.#broker,
+      oracle: this.#oracle,
+    });
+  }
+
+  #addAgent(index: number, shortWrites: number): void {
+    const name = `agent-${index}`;
+    const broker = happens(this.#prng, 0.6) ? this.#broker : undefined;
+    // Some spools are so small that the oldest records have to be given up.
+    const spoolBytesMax = happens(this.#prng, 0.4) ? 65_536 : 2 ** 28;
+    const agent: AgentMachine = new AgentMachine({
+      ...{ seed: this.#seed, name, scheduler: this.#scheduler, shortWrites, trace: this.#trace },
+      config: { spoolBytesMax, spansRememberedMax: 1_024 },
+      linkOf: (owner) => {
+        const link = this.#net.linkOf(name, owner);
+        return broker === undefined ? link : broker.linkOf(name, owner, link.thresholds);
+      },
+      onOperation: (takesMs) => this.#storm.operate(agent, takesMs),
+      onExit: () => this.#storm.bootAgain(agent),
+      onFault: (message) => this.#fail(message),
+    });
+    this.#agents.push(agent);
+    this.#send(agent, chanceOf(this.#seed, `load ${name}`));
+    this.#watch(agent);
+  }
+
+  /** Applications send their spans for as long as the storm lasts. */
+  #send(agent: AgentMachine, prng: Prng): void {
+    const pauseMs = spread(prng, 300, 12_000);
+    this.#scheduler.after(pauseMs, () => {
+      if (this.#scheduler.nowMs > simStartMs + stormMs) return;
+      this.#send(agent, prng);
+      const { core, lives, nowMs, name } = agent;
+      if (core === undefined || !agent.isUp) return;
+      const request = createRequest(prng, { agent: name, life: lives, nowMs });
+      const ingested = core.ingest(request.bytes);
+      if (!ingested.ok) this.#fail(`${name} refuses a request: ${ingested.error.message}`);
+      else if (ingested.value.accepted > 0) this.#oracle.take(name, lives, request);
+    });
+  }
+
+  #watch(agent: AgentMachine): void {
+    this.#scheduler.after(1_000, () => {
+      this.#watch(agent);
+      const isDiskWell = agent.isUp && this.#storm.isWell(agent.disk);
+      const { name, nowMs: agentMs } = agent;
+      this.#oracle.passTime(name, { nowMs: this.#scheduler.nowMs, agentMs, isDiskWell });
+    });
+  }
+
+  async run(): Promise<SimResult> {
+    const onRejection = (reason: unknown): void =>
+      this.#fail(`an error nobody handled: ${reason instanceof Error ? reason.stack : reason}`);
+    process.on("unhandledRejection", onRejection);
+    try {
+      this.#collector.boot();
+      for (const agent of this.#agents) agent.boot();
+      this.#storm.begin(stormMs);
+      await this.#scheduler.runUntil(simStartMs + stormMs);
+      this.#trace?.(this.#scheduler.nowMs, "sim", "the storm is over");
+      this.#storm.end();
+      await this.#drain();
+      return await this.#verdict();
+    } finally {
+      process.off("unhandledRejection", onRejection);
+    }
+  }
+
+  async #drain(): Promise<void> {
+    const untilMs = this.#scheduler.nowMs + drainMsMax;
+    // Windows that late spans opened last are sealed, sent and closed within this.
+    await this.#pass(2 * drainStepMs);
+    while (!this.#isDrained()) {
+      if (this.#scheduler.nowMs > untilMs) {
+        this.#fail(`not drained ${drainMsMax / 1_000} s after the storm: ${this.#undrained()}`);
+        return;
+      }
+      await this.#pass(drainStepMs);
+    }
+    await this.#pass(drainStepMs);
+  }
+
+  #isDrained(): boolean {
+    return this.#collector.isUp && this.#agents.every((agent) => agent.spansKept === 0);
+  }
+
+  #undrained(): string {
+    return this.#agents.map((agent) => `${agent.name} keeps ${agent.spansKept} spans`).join(", ");
+  }
+
+  /** What was acknowledged has to survive: the oracle judges after one more power cut. */
+  async #verdict(): Promise<SimResult> {
+    this.#collector.kill("cutPower");
+    this.#collector.boot();
+    await this.#pass(drainStepMs);
+    const fail = (message: string): void => this.#fail(message);
+    const judged = await this.#judge(fail);
+    return {
+      seed: this.#seed,
+      violations: this.#violations,
+      figures: { ...judged, crashes: this.#storm.crashes, events: this.#scheduler.events },
+    };
+  }
+
+  async #judge(fail: (message: string) => void): Promise<Judged> {
+    const { core } = this.#collector;
+    if (core === undefined || !this.#collector.isUp) {
+      fail("the collector does not come up after the last power cut");
+      return nothingJudged;
+    }
+    judgeIntervals(core, fail);
+    if (core.windows.openCount > 0) fail(`${core.windows.openCount} windows are still open`);
+    let stored: Awaited<ReturnType<typeof readStored>> | undefined;
+    readStored(core, fail).then(
+      (read) => {
+        stored = read;
+      },
+      (cause: unknown) => fail(`what is stored cannot be read: ${String(cause)}`),
+    );
+    await this.#pass(readMs);
+    if (stored === undefined) return nothingJudged;
+    const { clocksJump } = this.#storm;
+    const ledger = ledgerOf(core) ?? noLedger;
+    return judge(stored, ledger, this.#oracle, { agents: this.#agents, clocksJump, fail });
+  }
+
+  #pass(ms: number): Promise<void> {
+    return this.#scheduler.runUntil(this.#scheduler.nowMs + ms);
+  }
+
+  #fail(message: string): void {
+    this.#trace?.(this.#scheduler.nowMs, "VIOLATION", message);
+    if (this.#violations.length < violationsMax) this.#violations.push(message);
+  }
+}
+
+/** Nothing where the collector keeps no ledger. */
+function ledgerOf(core: object): LedgerReport | undefined {
+  return (core as { ledger?: () => LedgerReport }).ledger?.();
+}
