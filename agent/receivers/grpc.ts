@@ -10,7 +10,6 @@ import {
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Clock } from "../../base/clock.ts";
@@ -22,6 +21,7 @@ import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { successBody } from "./otlp-answer.ts";
 import { signalHint } from "./signal-hint.ts";
+import { tendSession } from "./tend-session.ts";
 
 export interface GrpcReceiverOptions extends BodyLimits {
   readonly connectionsMax: number;
@@ -52,11 +52,9 @@ interface Refusal {
 const exportPath = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const frameHeaderSize = 5;
 const bodyTimeoutMs = 15_000;
-const idleTimeoutMs = 300_000;
 const retryAfterMsDefault = 5_000;
 const streamsPerSessionMax = 16;
 const streamWindowSize = 1_048_576;
-const sessionWindowSize = 4 * 1_048_576;
 const headerListSizeMax = 16_384;
 const sessionMemoryMebibytesMax = 16;
 const acceptEncoding = "identity,gzip";
@@ -76,19 +74,16 @@ export function createGrpcReceiver(options: GrpcReceiverOptions): Http2Server {
     },
   });
   server.maxConnections = options.connectionsMax;
-  server.on("session", tendSession);
+  const floods = options.meter.counter(
+    "brunt_agent_sessions_flooding_total",
+    "HTTP/2 sessions cut off because they sent control frames and nothing else.",
+  );
+  server.on("session", (session) => tendSession(session, { clock: options.clock, floods }));
   server.on("stream", (stream, headers) => {
     stream.on("error", () => stream.close(constants.NGHTTP2_CANCEL));
     receive(stream, headers, options, shed);
   });
   return server;
-}
-
-/** A broken session ends by itself; one that idles is asked to go. */
-function tendSession(session: ServerHttp2Session): void {
-  session.on("error", () => session.destroy());
-  session.setTimeout(idleTimeoutMs, () => session.close());
-  session.setLocalWindowSize(sessionWindowSize);
 }
 
 function receive(

@@ -1,6 +1,8 @@
 /** `npm run hostile -- [D1] [D2] …`: one JSON line a row; ends with 1 when one fails. */
 import { fuzz } from "../fuzz/fuzz.ts";
 import { type Row, rowOf, runRows } from "../scoreboard-row.ts";
+import { abusiveConnections } from "./abusive-connections.ts";
+import { cardinalityBomb } from "./cardinality-bomb.ts";
 import { decompressionBombs } from "./decompression-bombs.ts";
 import { hashFlooding } from "./hash-flooding.ts";
 import { hostileSketches } from "./hostile-sketches.ts";
@@ -17,9 +19,11 @@ const rows: Readonly<Record<string, () => Promise<Row>>> = {
     const value = { faults: faultCount, hangs };
     return rowOf({ row: "D2", n: inputs, value, limit: { faults: 0, hangs: 0 } });
   },
+  D3: () => cardinalityBomb({ keys: 300_000, seconds: 90 }),
   D4: hashFlooding,
   D5: hostileSketches,
   D6: prototypeNames,
+  D7: () => abusiveConnections({ slow: 2_000, frames: 100_000 }),
   D8: slowReaders,
   D9: streamAccess,
 };
