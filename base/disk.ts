@@ -34,7 +34,7 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   /** Unlinks a file; one that is not there is no error. */
   remove(path: string): Promise<void>;
-  /** Makes the directory and those above it; one that is there is no error. */
+  /** Makes the directory and those above it, durably; one that is there is no error. */
   makeDirectory(path: string): Promise<void>;
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): Promise<void>;

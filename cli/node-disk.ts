@@ -1,6 +1,7 @@
 /** The real disk. Files and directories are readable by their owner alone. */
 import type { FileHandle } from "node:fs/promises";
 import { mkdir, open, readdir, readFile, rename, statfs, unlink } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { Disk, DiskRange } from "../base/disk.ts";
 import { ownDirectory } from "./directory-owner.ts";
 
@@ -17,22 +18,33 @@ export const nodeDisk: Disk = {
     await unlessMissing(() => unlink(path));
   },
   async makeDirectory(path) {
-    await mkdir(path, { recursive: true, mode: directoryMode });
-  },
-  async syncDirectory(path) {
-    const directory = await open(path, "r");
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
+    const first = await mkdir(path, { recursive: true, mode: directoryMode });
+    // Each name is durable once the directory it is in is. One made by a process that was killed
+    // before it came to that looks like any other, so the last is always made sure of.
+    const top = resolve(first ?? path);
+    let made = resolve(path);
+    await syncDirectory(dirname(made));
+    while (made !== top) {
+      made = dirname(made);
+      await syncDirectory(dirname(made));
     }
   },
+  syncDirectory,
   async room(path) {
     const { bsize, bavail, blocks } = await statfs(path);
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
   },
   own: ownDirectory,
 };
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
 
 async function readRange(path: string, { position, size }: DiskRange): Promise<Uint8Array> {
   const file = await open(path, "r");

@@ -65,7 +65,7 @@ export class SimDisk {
       list: (directory) => op("list", directory, () => this.#directory(directory).names()),
       rename: (from, to) => op("rename", from, () => this.#rename(from, to)),
       remove: (path) => op("remove", path, () => this.#remove(path)),
-      makeDirectory: (path) => op("makeDirectory", path, () => this.#makeDirectory(path)),
+      makeDirectory: (path) => op("makeDirectory", path, (part) => this.#makeDirectory(path, part)),
       syncDirectory: (path) => this.#syncDirectory(owner, path),
       room: (path) => op("room", path, () => this.#room()),
       own: (directory) => op("own", directory, () => this.#own(owner, directory)),
@@ -192,13 +192,19 @@ export class SimDisk {
     if (directory.find(basename(path)) !== undefined) directory.remove(basename(path));
   }
 
-  #makeDirectory(path: string): void {
+  /** Half done, the directories are there, but their names are not durable. */
+  #makeDirectory(path: string, part: number): void {
     let directory = this.#root;
-    for (const name of partsOf(path)) {
+    const parts = partsOf(path);
+    for (const [index, name] of parts.entries()) {
       let next = directory.find(name);
+      const isNew = next === undefined;
       if (next === undefined) {
         next = new DirectoryImage();
         directory.add(name, next);
+      }
+      if (part === 1 && (isNew || index === parts.length - 1)) {
+        directory.sync(directory.changeCount);
       }
       if (next instanceof FileImage) throw systemError("ENOTDIR", path);
       directory = next;
