@@ -28,8 +28,8 @@ export class Pipeline {
       takeRejected: () => this.#reducer.takeRejected(),
     });
     const { windows, memory, epochMs } = this.#batches;
-    const { dimensions, customerAttributes } = config;
-    const settings = { dimensions, customerAttributes, hashKey, tableKey, meter };
+    const { dimensions, customerAttributes, keysMax } = config;
+    const settings = { dimensions, customerAttributes, keysMax, hashKey, tableKey, meter };
     this.#reducer = new Reducer({ ...settings, windows, memory, epochMs });
   }
 

@@ -74,6 +74,8 @@ export interface ReducerOptions {
   readonly meter: Meter;
   readonly dimensions: readonly string[];
   readonly customerAttributes: readonly string[];
+  /** Keys of a window. */
+  readonly keysMax: number;
   /** 16 bytes all agents of a tenant share, for customers. */
   readonly hashKey: Uint8Array;
   /** 16 bytes of this process alone, for its tables. */

@@ -93,19 +93,22 @@ export class ShapeTable {
   readonly #slotByName: ReadonlyMap<string, number>;
   /** By slot, what its attribute is read for. */
   readonly #roles: Uint8Array;
-  readonly #store = new ShapeStore();
+  readonly #store: ShapeStore;
   readonly #shapes: (Shape | undefined)[] = [];
   /** By place, the columns of `ShapeStore`. */
-  readonly facts = this.#store.facts;
+  readonly facts: Int32Array;
   readonly #selection = createSelection();
   readonly #seed: number;
 
   constructor(options: {
     dimensions: readonly string[];
     customerAttributes: readonly string[];
+    keysMax: number;
     seed: number;
   }) {
     const { dimensions, customerAttributes } = options;
+    this.#store = new ShapeStore(options.keysMax);
+    this.facts = this.#store.facts;
     this.slots = createAttributeSlots([
       ...new Set([...spanAttributes, ...resourceAttributes, ...dimensions, ...customerAttributes]),
     ]);

@@ -48,13 +48,13 @@ export class WorkerPipeline {
   constructor(options: WorkerPipelineOptions) {
     const { start, clock, meter } = options;
     const { config, hashKey, tableKey, epochMs, lateSegmentsMax } = start;
-    const { dimensions, customerAttributes } = config;
+    const { dimensions, customerAttributes, keysMax } = config;
     this.#options = options;
     this.#openKeysMax = openKeysMax(config);
     const own = { dimensions: dimensionsOf(dimensions), limits: config, lateSegmentsMax };
     const seal = (segment: Segment): void => this.#sealed(segment);
     this.#windows = new Windows({ ...own, seal }, clock.nowMs(), noThresholds);
-    const settings = { dimensions, customerAttributes, hashKey, tableKey, meter, epochMs };
+    const settings = { dimensions, customerAttributes, keysMax, hashKey, tableKey, meter, epochMs };
     this.#reducer = new Reducer({ ...settings, windows: this.#windows, memory: this.#log });
     for (const { thresholds, fromMs } of start.thresholds) this.adopt({ thresholds, fromMs });
   }
