@@ -39,6 +39,8 @@ export interface FleetOptions {
   readonly agents: number;
   /** Where agents send, if not straight to the collector; may be another port each time. */
   readonly collectorUrl?: (port: number) => string;
+  /** Where the collector listens. */
+  readonly collectorHost?: string;
   readonly collector?: BruntOptions;
   readonly agent?: BruntOptions;
   /** Beside the fleet's own directory. */
@@ -50,21 +52,24 @@ const readyMsMax = 30_000;
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const directory = mkdtempSync(join(tmpdir(), "brunt-chaos-"));
   const directoryOf = options.directoryOf ?? ((name: string) => join(directory, name));
+  const host = options.collectorHost ?? "127.0.0.1";
   const collector = await startPart({
     name: "collector",
+    host,
     directory: directoryOf("collector"),
     portField: "port",
-    options: options.collector ?? {},
+    options: withVariable(options.collector ?? {}, "BRUNT_COLLECTOR_HOST", host),
     argv: (port) => ["collector", "--port", String(port)],
   });
-  const url = (options.collectorUrl ?? ((port) => `http://127.0.0.1:${port}`))(collector.port);
+  const url = (options.collectorUrl ?? ((port) => `http://${host}:${port}`))(collector.port);
   const agents = await Promise.all(
     Array.from({ length: options.agents }, (_, index) => `agent-${index + 1}`).map((name) =>
       startPart({
         name,
+        host: "127.0.0.1",
         directory: directoryOf(name),
         portField: "httpPort",
-        options: withName(options.agent ?? {}, name),
+        options: withVariable(options.agent ?? {}, "BRUNT_AGENT_NAME", name),
         argv: (port) => [
           ...["agent", "--collector", url],
           ...["--http-port", String(port), "--grpc-port", "0"],
@@ -72,7 +77,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       }),
     ),
   );
-  const api = `http://127.0.0.1:${collector.port}`;
+  const api = `http://${host}:${collector.port}`;
   const ledger = (): Promise<LedgerReport> => read(`${api}/api/v1/ledger`);
   return {
     directory,
@@ -103,12 +108,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   };
 }
 
-function withName(options: BruntOptions, name: string): BruntOptions {
-  return { ...options, environment: { ...options.environment, BRUNT_AGENT_NAME: name } };
+function withVariable(options: BruntOptions, name: string, value: string): BruntOptions {
+  return { ...options, environment: { ...options.environment, [name]: value } };
 }
 
 interface PartOptions {
   readonly name: string;
+  readonly host: string;
   readonly directory: string;
   readonly portField: string;
   readonly options: BruntOptions;
@@ -116,14 +122,14 @@ interface PartOptions {
 }
 
 async function startPart(about: PartOptions): Promise<Part> {
-  const { name, directory, portField, options } = about;
+  const { name, host, directory, portField, options } = about;
   let port = 0;
   let brunt: BruntProcess | undefined;
   const start = async (): Promise<number> => {
     const startMs = performance.now();
     brunt = startBrunt([...about.argv(port), "--data-dir", directory], options);
     port = await portOf(brunt, portField);
-    const ready = `http://127.0.0.1:${port}/${name === "collector" ? "readyz" : "metrics"}`;
+    const ready = `http://${host}:${port}/${name === "collector" ? "readyz" : "metrics"}`;
     await until(`${name} is ready`, () => answers(ready), { withinMs: readyMsMax, everyMs: 20 });
     return performance.now() - startMs;
   };

@@ -4,18 +4,33 @@
  */
 import type { Row } from "../scoreboard-row.ts";
 import { agentKills } from "./agent-kills.ts";
+import { badLinks } from "./bad-links.ts";
 import { collectorKills } from "./collector-kills.ts";
 import { lateAndSilent } from "./late-and-silent.ts";
+import { currentWorld, type NetworkWorld, runInside } from "./network-world.ts";
+import { partitions } from "./partitions.ts";
 import { terminations } from "./terminations.ts";
 
 interface Entry {
   readonly row: Row["row"];
+  /** Needs a network that can be broken; not a part of a short check. */
+  readonly isWorldOfItsOwn?: boolean;
   run(size: "ci" | "whole"): Promise<Row>;
 }
 
 const entries: readonly Entry[] = [
   { row: "R1", run: (size) => agentKills({ kills: size === "ci" ? 10 : 200, seed: 1 }) },
   { row: "R2", run: (size) => collectorKills({ kills: size === "ci" ? 5 : 200, seed: 2 }) },
+  {
+    row: "R7",
+    isWorldOfItsOwn: true,
+    run: () => partitions({ world: worldOrThrow(), cutSeconds: [60, 600] }),
+  },
+  {
+    row: "R8",
+    isWorldOfItsOwn: true,
+    run: () => badLinks({ world: worldOrThrow(), secondsEach: 600 }),
+  },
   { row: "R12", run: lateAndSilent },
   {
     row: "R14",
@@ -30,9 +45,19 @@ const entries: readonly Entry[] = [
 
 const asked = process.argv.slice(2).filter((argument) => argument !== "--ci");
 const size = process.argv.includes("--ci") ? "ci" : "whole";
-for (const { row, run } of entries) {
+for (const { row, run, isWorldOfItsOwn = false } of entries) {
   if (asked.length > 0 && !asked.includes(row)) continue;
+  if (isWorldOfItsOwn && currentWorld() === undefined) {
+    if (size === "whole" && (runInside(row) ?? 0) !== 0) process.exitCode = 1;
+    continue;
+  }
   const result = await run(size);
   process.stdout.write(`${JSON.stringify(result)}\n`);
   if (!result.pass) process.exitCode = 1;
+}
+
+function worldOrThrow(): NetworkWorld {
+  const world = currentWorld();
+  if (world === undefined) throw new Error("this row runs in a network of its own");
+  return world;
 }

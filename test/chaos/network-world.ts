@@ -1,0 +1,135 @@
+/**
+ * A network of its own for a row: a namespace for the row and its agents, one for the collector,
+ * and a link between them that can be cut, made lossy or narrow. Nothing outside is touched, and
+ * everything is gone when the row ends.
+ *
+ *   agents 10.231.0.2 ── veth ── 10.231.0.1 collector
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+
+export interface NetworkWorld {
+  readonly collectorAddress: string;
+  /** Runs a program where the collector is. */
+  readonly collectorWrapper: readonly string[];
+  /** Replaces what is done to packets between the two. */
+  impair(impairment: Impairment): void;
+}
+
+export type Impairment =
+  | "none"
+  /** Nothing passes, in either direction, and nobody is told. */
+  | "cut"
+  /** The collector's end of the link goes down: connections stay half open. */
+  | "down"
+  /** So many of a hundred packets are dropped. */
+  | { readonly lossPercent: number }
+  | { readonly kilobitsPerSecond: number };
+
+const collectorAddress = "10.231.0.1";
+const agentAddress = "10.231.0.2";
+const variable = "BRUNT_NETWORK_WORLD";
+
+/** The world this process was started in by `runInside`. */
+export function currentWorld(): NetworkWorld | undefined {
+  const name = process.env[variable];
+  if (name === undefined) return undefined;
+  return {
+    collectorAddress,
+    collectorWrapper: inside(`${name}c`),
+    impair: (impairment) => impair(`${name}c`, impairment),
+  };
+}
+
+/**
+ * Runs this program once more, in a world made for it, and ends that world. Gives its exit code;
+ * undefined where namespaces cannot be made or nft and tc are absent.
+ */
+export function runInside(row: string): number | undefined {
+  const name = `brunt${process.pid}`;
+  const world = make(name);
+  if (world !== undefined) {
+    process.stderr.write(`${row}: left out, no network of its own here: ${world}\n`);
+    unmake(name);
+    return undefined;
+  }
+  const line = [...inside(`${name}a`), process.execPath, ...process.execArgv];
+  const [program, ...rest] = [...line, process.argv[1] as string, row];
+  const environment = { ...process.env, [variable]: name };
+  const { status } = spawnSync(program as string, rest, { stdio: "inherit", env: environment });
+  unmake(name);
+  return status ?? 1;
+}
+
+function inside(space: string): readonly string[] {
+  return ["ip", "netns", "exec", space];
+}
+
+/** Gives what went wrong. */
+function make(name: string): string | undefined {
+  const [agents, collector] = [`${name}a`, `${name}c`];
+  try {
+    run("ip", "netns", "add", agents);
+    run("ip", "netns", "add", collector);
+    run("ip", "link", "add", agents, "netns", agents, "type", "veth", "peer", collector);
+    run("ip", "link", "set", collector, "netns", collector);
+    bringUp(agents, agentAddress);
+    bringUp(collector, collectorAddress);
+    run(...inside(collector), "nft", "list", "ruleset");
+    run(...inside(collector), "tc", "qdisc", "show");
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.trim();
+  }
+}
+
+function unmake(name: string): void {
+  quietly("ip", "netns", "del", `${name}a`);
+  quietly("ip", "netns", "del", `${name}c`);
+}
+
+/** A link has the name of the namespace it is in. */
+function bringUp(space: string, address: string): void {
+  run(...inside(space), "ip", "addr", "add", `${address}/24`, "dev", space);
+  run(...inside(space), "ip", "link", "set", space, "up");
+  run(...inside(space), "ip", "link", "set", "lo", "up");
+}
+
+function impair(space: string, impairment: Impairment): void {
+  const within = (...line: string[]): void => run(...inside(space), ...line);
+  within("ip", "link", "set", space, impairment === "down" ? "down" : "up");
+  within("nft", "flush", "ruleset");
+  quietly(...inside(space), "tc", "qdisc", "del", "dev", space, "root");
+  if (impairment === "none" || impairment === "down") return;
+  if (typeof impairment === "object" && "kilobitsPerSecond" in impairment) {
+    const rate = `${impairment.kilobitsPerSecond}kbit`;
+    const shape = ["rate", rate, "burst", "16kb", "latency", "400ms"];
+    within("tc", "qdisc", "add", "dev", space, "root", "tbf", ...shape);
+    return;
+  }
+  const chance = impairment === "cut" ? [] : lossOf(impairment.lossPercent);
+  within("nft", "add", "table", "inet", "brunt");
+  for (const [hook, name] of [
+    ["input", "iifname"],
+    ["output", "oifname"],
+  ] as const) {
+    const chain = ["{", "type", "filter", "hook", hook, "priority", "0", ";", "}"];
+    within("nft", "add", "chain", "inet", "brunt", hook, ...chain);
+    within("nft", "add", "rule", "inet", "brunt", hook, name, space, ...chance, "drop");
+  }
+}
+
+function lossOf(percent: number): string[] {
+  return ["numgen", "random", "mod", "100", "<", String(percent)];
+}
+
+function run(...line: readonly string[]): void {
+  execFileSync(line[0] as string, line.slice(1), { stdio: ["ignore", "ignore", "pipe"] });
+}
+
+function quietly(...line: readonly string[]): void {
+  try {
+    run(...line);
+  } catch {
+    // What is not there need not be removed.
+  }
+}
