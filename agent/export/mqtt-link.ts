@@ -1,0 +1,245 @@
+/**
+ * The link to a collector over an MQTT broker: batches go up, the collector's answers come down.
+ *
+ * That the broker has a batch (PUBACK) says nothing: a broker may lose what it took. A batch is
+ * answered by the collector's own word, which names its stream and number, or by any later
+ * acknowledgement of its stream that covers it. Without an answer in time the send fails and may be
+ * tried again. While no connection stands a send waits for one, within the same time; nothing is
+ * handed to the library to keep.
+ */
+import type { Cancel, Clock } from "../../base/clock.ts";
+import { OperationalError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Meter } from "../../base/meter.ts";
+import { type Ack, type CollectorLink, refusalOf, type Thresholds } from "../../wire/agent-link.ts";
+import {
+  agentStatuses,
+  agentTopics,
+  decodeAnswer,
+  type MqttMessage,
+  mqttFilters,
+  mqttRecordBytesMax,
+} from "../../wire/mqtt-messages.ts";
+import { type MqttOpen, type MqttPublish, MqttSession } from "../../wire/mqtt-session.ts";
+import { decodeBatchHead } from "../../wire/sketch-batch.ts";
+import { ThresholdsParts } from "../../wire/thresholds-parts.ts";
+
+export interface MqttLinkSettings {
+  /** The agent's name, which is also in its batches. */
+  readonly agent: string;
+  /** How to connect to the broker. */
+  readonly open: MqttOpen;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** Uniform in [0, 1), for the jitter of pauses. */
+  chance(): number;
+}
+
+export interface MqttLink extends CollectorLink {
+  /** Larger records do not fit a packet. */
+  readonly recordBytesMax: number;
+  /** Says goodbye to the broker; what is not answered fails. */
+  close(): Promise<void>;
+}
+
+/** For one batch, waiting for a connection included. */
+const answerMsMax = 10_000;
+/** Twice what a sender has in flight, as many as heartbeats may add. */
+const sendsMax = 16;
+/** A batch that the collector does not fetch in this time is sent again anyhow. */
+const expirySeconds = 60;
+
+/** Starts to connect at once. */
+export function createMqttLink(settings: MqttLinkSettings): MqttLink {
+  return new BrokerLink(settings);
+}
+
+interface Send {
+  readonly streamId: string;
+  readonly seq: number;
+  readonly isHeartbeat: boolean;
+  readonly record: Uint8Array;
+  isPublished: boolean;
+  resolve(ack: Ack): void;
+  reject(cause: OperationalError): void;
+}
+
+class BrokerLink implements MqttLink {
+  readonly recordBytesMax = mqttRecordBytesMax;
+  readonly #settings: MqttLinkSettings;
+  readonly #topics;
+  readonly #metrics;
+  readonly #session: MqttSession;
+  readonly #sends = new Set<Send>();
+  readonly #parts = new ThresholdsParts();
+  #thresholds: Thresholds | undefined;
+
+  constructor(settings: MqttLinkSettings) {
+    const { agent, clock, log, open, chance, meter } = settings;
+    this.#settings = settings;
+    this.#metrics = linkMetrics(meter);
+    this.#topics = agentTopics(agent);
+    this.#session = new MqttSession({
+      clock,
+      log,
+      open,
+      chance,
+      clientId: `brunt-agent-${agent}`,
+      subscriptions: [this.#topics.down, mqttFilters.thresholds],
+      will: this.#status("gone"),
+      publishesMax: sendsMax,
+      onUp: () => this.#onUp(),
+      onMessage: (message) => this.#onMessage(message),
+      onDown: ({ message }) => this.#onDown(message),
+    });
+    meter.gauge("brunt_agent_mqtt_connected", "1 while a broker is reached.", () =>
+      this.#session.isUp ? 1 : 0,
+    );
+    meter.gauge(
+      "brunt_agent_mqtt_connects_total",
+      "Connections to a broker that came up.",
+      () => this.#session.connects,
+    );
+    this.#session.start();
+  }
+
+  async send(record: Uint8Array): Promise<Ack> {
+    if (record.length > mqttRecordBytesMax) {
+      const message = `record of ${record.length} bytes exceeds ${mqttRecordBytesMax} over MQTT`;
+      throw new OperationalError("BATCH_TOO_LARGE", message);
+    }
+    const head = decodeBatchHead(record);
+    if (!head.ok) throw new OperationalError(head.error.code, head.error.message);
+    if (this.#sends.size >= sendsMax) {
+      const message = `${sendsMax} batches wait for the collector's answer, no more may`;
+      throw new OperationalError("OVERLOADED", message, { retryable: true });
+    }
+    const { streamId, seq, kind } = head.value;
+    return this.#sendAndWait({ streamId, seq, isHeartbeat: kind === "heartbeat", record });
+  }
+
+  async thresholds(): Promise<Thresholds> {
+    if (this.#thresholds !== undefined) return this.#thresholds;
+    throw unreachable("the broker has no thresholds of the collector yet");
+  }
+
+  async close(): Promise<void> {
+    this.#onDown("the link is closed");
+    for (const send of [...this.#sends]) send.reject(unreachable("the link is closed"));
+    await this.#session.close(this.#status("gone"));
+  }
+
+  #sendAndWait(batch: Pick<Send, "streamId" | "seq" | "isHeartbeat" | "record">): Promise<Ack> {
+    return new Promise((resolve, reject) => {
+      const forget = (): void => {
+        cancel();
+        this.#sends.delete(send);
+      };
+      const send: Send = {
+        ...batch,
+        isPublished: false,
+        resolve(ack) {
+          forget();
+          resolve(ack);
+        },
+        reject(cause) {
+          forget();
+          reject(cause);
+        },
+      };
+      const cancel: Cancel = this.#settings.clock.after(answerMsMax, () => {
+        this.#metrics.timeouts.add();
+        const what = send.isPublished ? "the collector does not answer" : "no broker is reached";
+        send.reject(unreachable(`${what} within ${answerMsMax} ms`));
+      });
+      this.#sends.add(send);
+      if (this.#session.isUp) this.#publish(send);
+    });
+  }
+
+  #publish(send: Send): void {
+    const message = { topic: this.#topics.up, payload: send.record, expirySeconds };
+    send.isPublished = this.#session.publish(message);
+    if (!send.isPublished)
+      send.reject(unreachable("the broker does not take what was sent before"));
+  }
+
+  #status(status: keyof typeof agentStatuses): MqttPublish {
+    const payload = new TextEncoder().encode(agentStatuses[status]);
+    return { topic: this.#topics.status, payload, retain: true };
+  }
+
+  #onUp(): void {
+    this.#session.publish(this.#status("online"));
+    for (const send of [...this.#sends]) this.#publish(send);
+  }
+
+  /** What was on its way may or may not have arrived; what waits for a connection goes on waiting. */
+  #onDown(reason: string): void {
+    for (const send of [...this.#sends]) {
+      if (send.isPublished) send.reject(unreachable(`the broker is gone: ${reason}`));
+    }
+  }
+
+  #onMessage(message: MqttMessage): void {
+    if (message.topic === this.#topics.down) this.#onAnswer(message.payload);
+    else this.#onThresholds(message);
+  }
+
+  #onAnswer(payload: Uint8Array): void {
+    const answer = decodeAnswer(payload);
+    if (!answer.ok) {
+      this.#metrics.malformed.add();
+      return;
+    }
+    const { streamId, seq, heartbeat = false } = answer.value;
+    let matched = false;
+    for (const send of [...this.#sends]) {
+      if (send.streamId !== streamId) continue;
+      const isIt = send.seq === seq && send.isHeartbeat === heartbeat;
+      if ("ack" in answer.value) {
+        const { ack } = answer.value;
+        const isCovered = !send.isHeartbeat && hasNumber(ack, send.seq);
+        if (!isIt && !isCovered) continue;
+        send.resolve(ack);
+      } else {
+        if (!isIt) continue;
+        send.reject(refusalOf(answer.value.nack));
+      }
+      matched = true;
+    }
+    if (!matched) this.#metrics.unmatched.add();
+  }
+
+  #onThresholds(message: MqttMessage): void {
+    const thresholds = this.#parts.add(message);
+    if (!thresholds.ok) this.#metrics.malformed.add();
+    else this.#thresholds = thresholds.value ?? this.#thresholds;
+  }
+}
+
+function hasNumber(ack: Ack, seq: number): boolean {
+  return ack.have.some(([first, last]) => first <= seq && seq <= last);
+}
+
+function unreachable(message: string): OperationalError {
+  return new OperationalError("COLLECTOR_UNREACHABLE", message, { retryable: true });
+}
+
+function linkMetrics(meter: Meter) {
+  return {
+    timeouts: meter.counter(
+      "brunt_agent_mqtt_timeouts_total",
+      "Batches without an answer in time.",
+    ),
+    malformed: meter.counter(
+      "brunt_agent_mqtt_malformed_total",
+      "Messages from the broker that cannot be read.",
+    ),
+    unmatched: meter.counter(
+      "brunt_agent_mqtt_unmatched_total",
+      "Answers to batches that nobody waits for any more.",
+    ),
+  };
+}

@@ -1,0 +1,94 @@
+/** Links and a collector's end over a real broker, with a collector that keeps what it is sent. */
+import { createMqttLink, type MqttLink } from "../../agent/export/mqtt-link.ts";
+import { silentLog } from "../../base/log.ts";
+import { createMeter, type Meter } from "../../base/meter.ts";
+import { type MqttAddress, mqttOpener } from "../../cli/mqtt-client.ts";
+import { systemClock } from "../../cli/system.ts";
+import { BrokerClient } from "../../collector/mqtt/broker-client.ts";
+import { MqttAgents } from "../../collector/mqtt/mqtt-agents.ts";
+import { MqttIntake } from "../../collector/mqtt/mqtt-intake.ts";
+import type { CollectorLink, Thresholds } from "../../wire/agent-link.ts";
+import { decodeSketchBatch } from "../../wire/sketch-batch.ts";
+
+/** A collector in memory: numbers of each stream, and what is to be thrown at the next batches. */
+export interface KeepingLink extends CollectorLink {
+  /** `stream seq`, as often as it came. */
+  readonly seen: string[];
+  readonly refusals: Error[];
+  current: Thresholds;
+}
+
+export function createKeepingLink(): KeepingLink {
+  const have = new Map<string, Set<number>>();
+  const link: KeepingLink = {
+    seen: [],
+    refusals: [],
+    current: { revision: 0, items: [] },
+    async send(bytes) {
+      const decoded = decodeSketchBatch(bytes);
+      if (!decoded.ok) throw new Error(decoded.error.message);
+      const { streamId, seq, kind } = decoded.value;
+      link.seen.push(`${Number(streamId)} ${seq}`);
+      const refusal = link.refusals.shift();
+      if (refusal !== undefined) throw refusal;
+      const numbers = have.get(streamId) ?? new Set();
+      have.set(streamId, numbers);
+      if (kind !== "heartbeat") numbers.add(seq);
+      return {
+        have: rangesOf(numbers),
+        thresholdsRevision: link.current.revision,
+        collectorTimeMs: Date.now(),
+      };
+    },
+    thresholds: async () => link.current,
+  };
+  return link;
+}
+
+function rangesOf(numbers: ReadonlySet<number>): [number, number][] {
+  const ranges: [number, number][] = [];
+  for (const number of [...numbers].sort((a, b) => a - b)) {
+    const last = ranges[ranges.length - 1];
+    if (last !== undefined && last[1] === number - 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges;
+}
+
+export function addressOf(url: string, more: Partial<MqttAddress> = {}): MqttAddress {
+  const none = { user: "", password: "", passwordFile: "", caFile: "", certFile: "", keyFile: "" };
+  return { url, ...none, ...more };
+}
+
+const parts = () => ({ clock: systemClock, log: silentLog, chance: Math.random });
+
+export interface LinkEnd {
+  readonly link: MqttLink;
+  readonly meter: Meter;
+}
+
+export function startLink(agent: string, address: MqttAddress): LinkEnd {
+  const meter = createMeter();
+  const link = createMqttLink({ ...parts(), agent, meter, open: mqttOpener(address) });
+  return { link, meter };
+}
+
+export interface CollectorEnd {
+  readonly client: BrokerClient;
+  readonly meter: Meter;
+}
+
+export function startCollectorEnd(link: CollectorLink, address: MqttAddress): CollectorEnd {
+  const meter = createMeter();
+  const client = new BrokerClient({
+    ...parts(),
+    clientId: "brunt-collector",
+    link,
+    meter,
+    open: mqttOpener(address),
+    intake: new MqttIntake({ link, log: silentLog, meter }),
+    agents: new MqttAgents({ log: silentLog, meter }),
+  });
+  client.start();
+  return { client, meter };
+}
