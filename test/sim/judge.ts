@@ -8,13 +8,13 @@
 
 import { createByteWriter } from "../../base/bytes.ts";
 import type { CollectorCore } from "../../collector/collector-core.ts";
-import { decodeContents } from "../../collector/windows/window-state.ts";
 import { copyHll, type Hll, mergeHll } from "../../sketch/hll.ts";
 import { encodeHll } from "../../sketch/hll-codec.ts";
 import { keyOf as keyValues } from "../../sketch/key.ts";
 import type { LedgerReport } from "../../wire/api-types.ts";
 import type { AgentMachine } from "./agent-machine.ts";
 import { createTally, keyOf, type Oracle, type Taken, type Tally } from "./oracle.ts";
+import { simWindowMs } from "./workload.ts";
 
 export interface JudgeOptions {
   readonly agents: readonly AgentMachine[];
@@ -42,12 +42,11 @@ export async function readStored(core: CollectorCore, fail: JudgeOptions["fail"]
   const stored = new Map<string, Stored>();
   for (const { summary } of core.store.segmentsNewestFirst()) {
     const segment = await core.store.readSegment(summary.windowStartMs);
-    const contents = segment.ok ? decodeContents(segment.value) : segment;
-    if (!contents.ok) {
-      fail(`window ${summary.windowStartMs} cannot be read: ${contents.error.message}`);
+    if (!segment.ok) {
+      fail(`window ${summary.windowStartMs} cannot be read: ${segment.error.message}`);
       continue;
     }
-    const { cube } = contents.value;
+    const { cube } = segment.value.contents;
     for (const [id, cell] of cube.cells) {
       const [service = "", operation = ""] = keyValues(cube.keys, id);
       const name = keyOf(service, operation);
@@ -127,17 +126,28 @@ function judgeAgent(
   const streams = ledger.streams.filter(({ agent }) => agent === name);
   const lost = sum(streams, ({ lostSpans }) => lostSpans);
   const missing = sum(taken, missingOf);
+  // Taken by the collector, but for windows that are too far from its own time.
+  const aside = sum(streams, ({ asideSpans }) => asideSpans);
   const atRisk = sum(taken, ([, each]) => each.atRisk);
-  if (lost > missing) {
-    options.fail(`${name}: ${lost} spans are declared lost, only ${missing} are missing`);
-  }
-  if (missing > lost + atRisk) {
+  if (lost + aside > missing) {
     options.fail(
-      `${name}: undeclared loss, ${missing} spans are missing, ${lost} declared lost, ` +
-        `${atRisk} were in memory at a kill`,
+      `${name}: ${lost} spans are declared lost and ${aside} put aside, only ${missing} are missing`,
     );
   }
-  judgeWindows(name, taken, missingOf, judged);
+  if (missing > lost + aside + atRisk) {
+    options.fail(
+      `${name}: undeclared loss, ${missing} spans are missing, ${lost} declared lost, ` +
+        `${aside} put aside, ${atRisk} were in memory at a kill`,
+    );
+  }
+  if (!options.clocksJump) judgeWindows(name, taken, missingOf, judged);
+}
+
+interface WindowLoss {
+  missing: number;
+  atRisk: number;
+  /** Of those, taken after the window was sealed: no gap tells of them. */
+  lateAtRisk: number;
 }
 
 /** No window may miss more than was declared of it, or was in memory when the agent was killed. */
@@ -145,44 +155,70 @@ function judgeWindows(
   name: string,
   taken: readonly (readonly [string, Taken])[],
   missingOf: (each: readonly [string, Taken]) => number,
-  judged: {
-    readonly ledger: LedgerReport;
-    readonly oracle: Oracle;
-    readonly options: JudgeOptions;
-  },
+  { ledger, oracle, options }: Omit<Parameters<typeof judgeAgent>[1], "stored">,
 ): void {
-  const { ledger, oracle, options } = judged;
-  if (options.clocksJump) return;
-  const declared = new Map<number, number>();
   const own = new Set(
     ledger.streams.filter(({ agent }) => agent === name).map(({ streamId }) => streamId),
   );
+  const declared = declaredByWindow(oracle, own);
+  const gaps = [...oracle.gaps.values()].filter(({ streamId }) => own.has(streamId));
+  let first = Number.POSITIVE_INFINITY;
+  for (const [windowStartMs, loss] of lossByWindow(taken, missingOf)) {
+    const excused = (declared.get(windowStartMs) ?? 0) + loss.atRisk;
+    const kept = loss.missing === 0;
+    if (loss.missing > excused) {
+      options.fail(
+        `${name}: undeclared loss in window ${windowStartMs}: ${loss.missing} spans are missing, ` +
+          `${excused} are excused`,
+      );
+    }
+    if (kept) first = Math.min(first, windowStartMs);
+    // Before its first record an agent has nothing that says it ever listened.
+    if (windowStartMs < first) continue;
+    const silent = loss.missing - (declared.get(windowStartMs) ?? 0) - loss.lateAtRisk;
+    const endMs = windowStartMs + simWindowMs;
+    const isTold = gaps.some(
+      ({ gapFromMs, gapToMs }) => gapFromMs < endMs && gapToMs > windowStartMs,
+    );
+    // A gap that was itself given up for want of room tells nothing any more.
+    if (silent > 0 && !isTold && !declared.has(0)) {
+      options.fail(
+        `${name}: a kill took ${silent} spans of window ${windowStartMs}, no gap says so`,
+      );
+    }
+  }
+}
+
+/** Spans that tombstones declare lost, by window; of records that are no windows, under 0. */
+function declaredByWindow(oracle: Oracle, streams: ReadonlySet<string>): Map<number, number> {
+  const declared = new Map<number, number>();
   const seen = new Set<string>();
   for (const { streamId, lost } of oracle.tombstones.values()) {
-    if (!own.has(streamId)) continue;
+    if (!streams.has(streamId)) continue;
     for (const { seq, spans, windowStartMs } of lost) {
       if (seen.has(`${streamId} ${seq}`)) continue;
       seen.add(`${streamId} ${seq}`);
       declared.set(windowStartMs, (declared.get(windowStartMs) ?? 0) + spans);
     }
   }
-  const windows = new Map<number, { missing: number; atRisk: number; lives: Set<number> }>();
+  return declared;
+}
+
+/** In order of time. */
+function lossByWindow(
+  taken: readonly (readonly [string, Taken])[],
+  missingOf: (each: readonly [string, Taken]) => number,
+): (readonly [number, WindowLoss])[] {
+  const windows = new Map<number, WindowLoss>();
   for (const each of taken) {
-    const { windowStartMs, atRisk, life } = each[1];
-    const window = windows.get(windowStartMs) ?? { missing: 0, atRisk: 0, lives: new Set() };
+    const { windowStartMs, atRisk, lateAtRisk } = each[1];
+    const window = windows.get(windowStartMs) ?? { missing: 0, atRisk: 0, lateAtRisk: 0 };
     window.missing += missingOf(each);
     window.atRisk += atRisk;
-    if (missingOf(each) > 0) window.lives.add(life);
+    window.lateAtRisk += lateAtRisk;
     windows.set(windowStartMs, window);
   }
-  for (const [windowStartMs, { missing, atRisk, lives }] of windows) {
-    const excused = (declared.get(windowStartMs) ?? 0) + atRisk;
-    if (missing <= excused) continue;
-    options.fail(
-      `${name}: undeclared loss in window ${windowStartMs}, lives ${[...lives].join()}: ` +
-        `${missing} spans are missing, ${excused} are excused`,
-    );
-  }
+  return [...windows].sort(([a], [b]) => a - b);
 }
 
 function judgeLedger(ledger: LedgerReport, fail: JudgeOptions["fail"]): void {

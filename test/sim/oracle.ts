@@ -22,12 +22,15 @@ export interface Taken extends Tally {
   readonly windowStartMs: number;
   /** Spans that a kill may have taken with it: they need not have been durable yet. */
   atRisk: number;
+  /** Of those, the ones that came after their window was sealed. */
+  lateAtRisk: number;
 }
 
 interface Unsealed {
   readonly taken: Taken;
   readonly endMs: number;
   readonly spans: number;
+  readonly isLate: boolean;
   /** Since when, in true time, its window is past its end and grace by the agent's clock. */
   dueSinceMs: number | undefined;
 }
@@ -60,12 +63,13 @@ export class Oracle {
   }
 
   /** An agent said it took the request. */
-  take(agent: string, life: number, request: SimRequest): void {
+  take(agent: string, by: { life: number; nowMs: number }, request: SimRequest): void {
+    const { life } = by;
     const name = keyOf(agent, request.operation);
     let taken = this.taken.get(name);
     if (taken === undefined) {
       const windowStartMs = Math.floor(request.endMs / simWindowMs) * simWindowMs;
-      taken = { agent, life, windowStartMs, atRisk: 0, ...createTally() };
+      taken = { agent, life, windowStartMs, atRisk: 0, lateAtRisk: 0, ...createTally() };
       this.taken.set(name, taken);
     }
     for (const { failed, customer } of request.spans) {
@@ -79,6 +83,7 @@ export class Oracle {
       taken,
       endMs: taken.windowStartMs + simWindowMs,
       spans: request.spans.length,
+      isLate: by.nowMs >= taken.windowStartMs + simWindowMs + graceMs,
       dueSinceMs: undefined,
     });
     this.#unsealed.set(agent, unsealed);
@@ -100,7 +105,10 @@ export class Oracle {
 
   /** The agent was killed: what it had not made durable may be gone. */
   kill(agent: string): void {
-    for (const { taken, spans } of this.#unsealed.get(agent) ?? []) taken.atRisk += spans;
+    for (const { taken, spans, isLate } of this.#unsealed.get(agent) ?? []) {
+      taken.atRisk += spans;
+      if (isLate) taken.lateAtRisk += spans;
+    }
     this.#unsealed.set(agent, []);
   }
 

@@ -15,7 +15,7 @@ import { SimBroker } from "./sim-broker.ts";
 import { SimNet } from "./sim-net.ts";
 import { Storm } from "./storm.ts";
 import type { Trace } from "./trace.ts";
-import { createRequest, customersMax } from "./workload.ts";
+import { createRequest, customersMax, type SimRequest } from "./workload.ts";
 
 export interface SimResult {
   readonly seed: number;
@@ -46,6 +46,9 @@ const drainStepMs = 20_000;
 const drainMsMax = 300_000;
 const agentsMax = 3;
 const violationsMax = 20;
+const retriedShare = 0.05;
+/** Within what an agent remembers of requests. */
+const retryMsMax = 30_000;
 /** More than reading every window takes. */
 const readMs = 60_000;
 const noLedger = { streams: [], totals: { lostSpans: 0 } } as unknown as LedgerReport;
@@ -107,10 +110,12 @@ class Simulation {
     const name = `agent-${index}`;
     const broker = happens(this.#prng, 0.6) ? this.#broker : undefined;
     // Some spools are so small that the oldest records have to be given up.
-    const spoolBytesMax = happens(this.#prng, 0.4) ? 65_536 : 2 ** 28;
+    const spoolBytesMax = happens(this.#prng, 0.4)
+      ? Math.round(spread(this.#prng, 4_000, 30_000))
+      : 2 ** 28;
     const agent: AgentMachine = new AgentMachine({
       ...{ seed: this.#seed, name, scheduler: this.#scheduler, shortWrites, trace: this.#trace },
-      config: { spoolBytesMax, spansRememberedMax: 1_024 },
+      config: { spoolBytesMax, spansRememberedMax: 1_024, keysMax: 64 },
       linkOf: (owner) => {
         const link = this.#net.linkOf(name, owner);
         return broker === undefined ? link : broker.linkOf(name, owner, link.thresholds);
@@ -135,7 +140,18 @@ class Simulation {
       const request = createRequest(prng, { agent: name, life: lives, nowMs });
       const ingested = core.ingest(request.bytes);
       if (!ingested.ok) this.#fail(`${name} refuses a request: ${ingested.error.message}`);
-      else if (ingested.value.accepted > 0) this.#oracle.take(name, lives, request);
+      else if (ingested.value.accepted > 0) {
+        this.#oracle.take(name, { life: lives, nowMs }, request);
+        if (happens(prng, retriedShare)) this.#retry(agent, request, prng);
+      }
+    });
+  }
+
+  /** An exporter that missed the answer sends the same request once more. */
+  #retry(agent: AgentMachine, request: SimRequest, prng: Prng): void {
+    const life = agent.lives;
+    this.#scheduler.after(spread(prng, 100, retryMsMax), () => {
+      if (agent.lives === life && agent.isUp) agent.core?.ingest(request.bytes);
     });
   }
 
