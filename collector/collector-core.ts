@@ -25,9 +25,18 @@ import { addCollectorMetrics } from "./metrics.ts";
 import { type KeyQuery, listKeys, listWindows } from "./queries.ts";
 import { createFileStore, type Store } from "./store/store.ts";
 import { createLosses } from "./windows/add-cube.ts";
-import { Closings, corruptRecords } from "./windows/closing.ts";
-import { coverageOf, learnWeights, liveWatermarkMs } from "./windows/liveness.ts";
-import type { WindowState } from "./windows/window-state.ts";
+import { type Closing, Closings, corruptRecords } from "./windows/closing.ts";
+import {
+  coverageNow,
+  coverageOf,
+  isAnyoneExpected,
+  learnWeights,
+  liveWatermarkMs,
+  type Reported,
+  reportersOf,
+} from "./windows/liveness.ts";
+import { Reporters } from "./windows/reporters.ts";
+import { Silence } from "./windows/silence.ts";
 import { WindowTable } from "./windows/window-table.ts";
 
 export interface CollectorSettings {
@@ -93,11 +102,12 @@ class Core implements CollectorCore {
   readonly #settings: CollectorSettings;
   readonly #closings: Closings;
   readonly #ingest: Ingest;
+  readonly #reporters = new Reporters();
+  readonly #silence: Silence;
   #listener: (events: readonly StreamEvent[]) => void = () => {};
   #phase: Phase = "new";
   #cancels: Cancel[] = [];
   #stopped: Promise<void> | undefined;
-  #coverage = 1;
   #closeLagMs = 0;
 
   constructor(config: CollectorConfig, settings: CollectorSettings) {
@@ -123,8 +133,9 @@ class Core implements CollectorCore {
       ...{ clock, meter, store, streams, windows, windowLengthMs },
       thresholdsRevision: () => decider.thresholds().revision,
       blocked: () => this.#closings.blocked,
-      onApplied: () => this.#closeDue(),
+      onHeard: () => this.#closeDue(),
     });
+    this.#silence = new Silence(log);
     this.link = {
       send: async (batch) => {
         const taken = await this.accept(batch);
@@ -135,7 +146,8 @@ class Core implements CollectorCore {
     };
     addCollectorMetrics(meter, {
       ...{ store, streams, losses, windows },
-      coverage: () => this.#coverage,
+      coverageNow: () => coverageNow(streams.values(), clock.nowMs()),
+      coverage: () => this.#silence.coverage,
       closeLagMs: () => this.#closeLagMs,
     });
   }
@@ -216,28 +228,32 @@ class Core implements CollectorCore {
   #closeDue(): void {
     if (this.#phase !== "ready") return;
     const nowMs = this.#settings.clock.nowMs();
-    const watermarkMs = liveWatermarkMs(this.streams.values(), nowMs);
-    const due = this.windows.takeDue(nowMs, watermarkMs);
+    const streams = [...this.streams.values()];
+    const due = this.windows.takeDue(nowMs, {
+      watermarkMs: liveWatermarkMs(streams, nowMs),
+      isAnyoneExpected: isAnyoneExpected(streams, nowMs),
+    });
     for (const window of due.close) {
-      const coverage = this.#coverageOf(window, nowMs);
-      this.#closings.enqueue({ window, coverage, decide: true, revised: false, nowMs });
-      this.#coverage = coverage;
-      this.#closeLagMs = nowMs - (window.startMs + this.#config.windowLengthMs);
-      learnWeights(this.streams.values(), this.#reported(window));
+      const reported = this.#close({ window, decide: true, revised: false, nowMs });
+      this.#closeLagMs = nowMs - reported.endMs;
+      learnWeights(streams, reported);
     }
     for (const { window, decide } of due.revise) {
-      const coverage = this.#coverageOf(window, nowMs);
-      this.#closings.enqueue({ window, coverage, decide, revised: true, nowMs });
+      this.#close({ window, decide, revised: true, nowMs });
     }
   }
 
-  #reported(window: WindowState) {
-    const windowEndMs = window.startMs + this.#config.windowLengthMs;
-    return { windowEndMs, spansByStream: window.spansByStream };
-  }
-
-  #coverageOf(window: WindowState, nowMs: number): number {
-    return coverageOf(this.streams.values(), this.#reported(window), nowMs);
+  #close(closing: Omit<Closing, "coverage">): Reported {
+    const { window, nowMs, revised } = closing;
+    const { startMs, spansByStream } = window;
+    const endMs = startMs + this.#config.windowLengthMs;
+    const reported = { startMs, endMs, spansByStream, before: this.#reporters.of(startMs) };
+    const streams = [...this.streams.values()];
+    const coverage = coverageOf(streams, reported, nowMs);
+    this.#reporters.note(startMs, reportersOf(streams, reported));
+    if (!revised) this.#silence.observe(coverage, startMs);
+    this.#closings.enqueue({ ...closing, coverage });
+    return reported;
   }
 
   #rotateLog(): void {

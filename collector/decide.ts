@@ -35,6 +35,9 @@ export interface ClosedWindow {
   readonly windowEndMs: number;
 }
 
+/** With less coverage than this, what is missing is no evidence: neither of a drop nor of an end. */
+export const coverageMin = 0.95;
+
 export type IncidentEventType = "incident.opened" | "incident.updated" | "incident.resolved";
 
 export interface IncidentEvent {

@@ -3,6 +3,7 @@ import type { Meter } from "../base/meter.ts";
 import type { Streams } from "./ingest/streams.ts";
 import type { Store } from "./store/store.ts";
 import type { Losses } from "./windows/add-cube.ts";
+import type { Coverage } from "./windows/liveness.ts";
 import type { WindowTable } from "./windows/window-table.ts";
 
 export interface MetricSources {
@@ -10,7 +11,9 @@ export interface MetricSources {
   readonly streams: Streams;
   readonly windows: WindowTable;
   readonly losses: Losses;
-  readonly coverage: () => number;
+  /** Of the window closed last. */
+  readonly coverage: () => Coverage;
+  readonly coverageNow: () => Coverage;
   readonly closeLagMs: () => number;
 }
 
@@ -18,16 +21,26 @@ export interface MetricSources {
 const foldedNames = ["user", "service.version", "cloud.region", "peer", "operation", "span.kind"];
 
 export function addCollectorMetrics(meter: Meter, sources: MetricSources): void {
-  const { store, streams, windows, losses, coverage, closeLagMs } = sources;
+  const { store, streams, windows, losses, coverage, coverageNow, closeLagMs } = sources;
   const gauges: readonly [name: string, help: string, read: () => number][] = [
     ["open_windows", "windows that are not closed yet", () => windows.openCount],
     ["open_keys", "composite keys of the open windows", () => windows.keys],
     ["closed_windows", "closed windows on disk", () => store.segmentsNewestFirst().length],
-    ["coverage_ratio", "traffic share that reported the window closed last", coverage],
+    [
+      "coverage_ratio",
+      "traffic share that reported the window closed last",
+      () => coverage().share,
+    ],
+    ["coverage_now_ratio", "traffic share of the agents heard lately", () => coverageNow().share],
+    [
+      "silent_agents",
+      "agents expected and not heard lately",
+      () => coverageNow().silentAgents.length,
+    ],
     ["close_lag_seconds", "from a window's end to its close", () => closeLagMs() / 1_000],
     ["streams", "agent streams remembered", () => streams.size],
     ["log_bytes", "bytes of the batch log", () => store.logBytes],
-    ["holes_closed", "sequence numbers given up as lost", () => streams.numbersClosed],
+    ["streams_forgotten", "streams silent for too long to matter", () => streams.forgotten],
     ["dropped_calls", "calls left out of full edge tables", () => losses.droppedCalls],
     ["dropped_half_edges", "half-edges left out of full windows", () => losses.droppedHalfEdges],
     ["dropped_dimensions", "times a dimension was one too many", () => losses.droppedDimensions],

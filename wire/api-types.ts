@@ -189,11 +189,15 @@ export interface WindowSummary {
   readonly errors: number;
   readonly keys: number;
   readonly anomalies: number;
+  /** Share of the expected agents' traffic that reported, 0..1. */
   readonly coverage: number;
+  /** Agents that were expected and have not reported; what they carry is not a drop. */
+  readonly silentAgents: number;
+  /** Closed before, and now again with late data. */
   readonly revised: boolean;
 }
 
-/** What became of the records of one agent stream: see docs/wire-format.md. */
+/** What became of the records of one agent stream; docs/wire-format.md has the protocol. */
 export interface StreamLedger {
   readonly streamId: string;
   readonly agent: string;
@@ -204,6 +208,8 @@ export interface StreamLedger {
   readonly missing: number;
   readonly appliedRecords: number;
   readonly appliedSpans: number;
+  /** Of the applied: in no window, as theirs was too old or lay in the future. */
+  readonly asideSpans: number;
   readonly lostRecords: number;
   readonly lostSpans: number;
   /** Spans declared lost, by cause. */
@@ -223,6 +229,7 @@ export interface LedgerTotals {
   readonly missing: number;
   readonly appliedRecords: number;
   readonly appliedSpans: number;
+  readonly asideSpans: number;
   readonly lostRecords: number;
   readonly lostSpans: number;
   readonly lost: Readonly<Record<string, number>>;

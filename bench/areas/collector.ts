@@ -200,7 +200,7 @@ function sealed(window: WindowState): Segment {
     meta: {
       summary: {
         ...{ windowStartMs, keys, spans: 0, errors: 0, anomalies: 0 },
-        ...{ coverage: 1, revised: false },
+        ...{ coverage: 1, silentAgents: 0, revised: false },
       },
       windowEndMs: windowStartMs + 10_000,
       ...{ lsn: window.lsn, closing: 0, decidedAtMs: 0, hashKeyId: window.hashKeyId },

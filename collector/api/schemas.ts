@@ -156,6 +156,7 @@ const named: Readonly<Record<string, Schema>> = {
     keys: count,
     anomalies: count,
     coverage: share,
+    silentAgents: count,
     revised: flag,
   }),
   Ack: objectOf({

@@ -9,7 +9,7 @@
 import { blastRadius } from "../../dependency-graph/blast-radius.ts";
 import { edgesOf } from "../../dependency-graph/service-graph.ts";
 import type { Impact, Incident, IncidentDetail } from "../../wire/api-types.ts";
-import type { IncidentEvent } from "../decide.ts";
+import { coverageMin, type IncidentEvent } from "../decide.ts";
 import type { Detection } from "../stages/detect.ts";
 import { type Evidence, type EvidenceRing, sumEvidence } from "../stages/evidence.ts";
 import type { Finding } from "../stages/explain.ts";
@@ -232,7 +232,10 @@ function carryOn(
 ): IncidentEvent | undefined {
   const newest = input.ring.detections.at(-quietWindows)?.windowStartMs ?? 0;
   const recent = sumEvidence(input.ring, input.registry, newest);
-  const goesOn = [...incident.rowIds].some((id) => recent.rows.get(id)?.anomalous === true);
+  // The silent cannot say that it is over.
+  const isBlind = input.coverage < coverageMin;
+  const goesOn =
+    isBlind || [...incident.rowIds].some((id) => recent.rows.get(id)?.anomalous === true);
   if (goesOn || input.ring.detections.length < quietWindows) {
     const before = incident.detail.impact;
     refresh(incident, input);

@@ -1,9 +1,9 @@
 /**
  * Takes batches in: decode and check, suppress what is already here, make durable, apply, answer.
  *
- * A batch counts once however often it comes: a number already applied is acknowledged again, and
- * one that is just being made durable is answered together with the first. Nothing is acknowledged
- * before it would survive a power cut.
+ * A record counts once however often it comes: a number already applied, or declared lost, is
+ * acknowledged again, and one that is just being made durable is answered together with the first.
+ * Nothing is acknowledged before it would survive a power cut. Heartbeats are only heard.
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
@@ -13,14 +13,16 @@ import { ok, type Result, refuse } from "../../base/result.ts";
 import type { Ack } from "../../wire/agent-link.ts";
 import {
   decodeSketchBatch,
+  type HeartbeatBatch,
   type SequencedBatch,
-  type SketchBatch,
+  type WindowBatch,
 } from "../../wire/sketch-batch.ts";
 import type { LogVisitor } from "../store/batch-log.ts";
 import type { Store } from "../store/store.ts";
-import { silentAfterMs } from "../windows/liveness.ts";
-import type { WindowTable } from "../windows/window-table.ts";
-import type { StreamRecord, Streams } from "./streams.ts";
+import { type Fate, isAside, type WindowTable } from "../windows/window-table.ts";
+import { Admission } from "./admission.ts";
+import { numbersOf } from "./stream-state.ts";
+import type { Streams } from "./streams.ts";
 
 export interface IngestOptions {
   readonly clock: Clock;
@@ -32,29 +34,32 @@ export interface IngestOptions {
   readonly thresholdsRevision: () => number;
   /** No more closed windows can be kept, so nothing new may come in. */
   readonly blocked: () => boolean;
-  /** A batch was applied: windows may be due. */
-  readonly onApplied: () => void;
+  /** Something was heard: windows may be due. */
+  readonly onHeard: () => void;
 }
 
 export const batchBytesMax = 4 * 2 ** 20;
-/** Two machines' clocks may differ by this much. */
-const futureMs = 30_000;
-
-type Refusal = Extract<Result<never>, { readonly ok: false }>;
 
 interface Pending {
   readonly digest: string;
+  readonly numbers: readonly number[];
   readonly done: Promise<void>;
 }
 
 export class Ingest {
   readonly #options: IngestOptions;
-  readonly #pending = new Map<string, Pending>();
-  /** The key all customers in memory are hashed with, and when it was last used. */
-  #hashKey = { id: "", usedMs: Number.NEGATIVE_INFINITY };
+  readonly #admission: Admission;
+  /** By stream and number. */
+  readonly #pending = new Map<string, Map<number, Pending>>();
 
   constructor(options: IngestOptions) {
+    const { store, streams, windows, windowLengthMs, blocked } = options;
     this.#options = options;
+    this.#admission = new Admission({
+      ...{ store, streams, windows, windowLengthMs, blocked },
+      pendingOf: (streamId) =>
+        [...(this.#pending.get(streamId)?.values() ?? [])].flatMap(({ numbers }) => numbers),
+    });
   }
 
   /** Acknowledges a batch once it is durable, or says why not. @throws STORE_WRITE */
@@ -72,33 +77,45 @@ export class Ingest {
     const decoded = decodeSketchBatch(bytes);
     if (!decoded.ok) return decoded;
     const batch = decoded.value;
-    const record = recordOf(batch, bytes);
-    if (batch.kind === "heartbeat") {
-      const nowMs = this.#options.clock.nowMs();
-      if (!this.#options.streams.hasRoomFor(batch.streamId, nowMs)) {
-        return refuse("OVERLOADED", "no more streams fit; try again");
-      }
-      this.#options.streams.hear(record, nowMs);
-      this.#options.onApplied();
-      return ok(this.#ack(record.streamId));
+    return batch.kind === "heartbeat" ? this.#hear(batch) : this.#take(batch, bytes);
+  }
+
+  /** A sign of life is one even while nothing is taken. */
+  #hear(batch: HeartbeatBatch): Result<Ack> {
+    const { streams, clock, onHeard } = this.#options;
+    const nowMs = clock.nowMs();
+    const problem = this.#admission.problemOfSender(batch, nowMs);
+    if (problem === undefined || problem.error.code === "STORE_WRITE") {
+      streams.hear(batch, nowMs);
+      onHeard();
     }
+    return problem ?? ok(this.#ack(batch.streamId));
+  }
+
+  async #take(batch: SequencedBatch, bytes: Uint8Array): Promise<Result<Ack>> {
+    const digest = digestOf(bytes);
     // Nothing may come between finding a record new and noting that it is on its way.
-    const known = this.#known(record) ?? this.#problemOf(batch);
+    const known =
+      this.#known(batch, digest) ??
+      this.#admission.problemOfRecord(batch, this.#options.clock.nowMs());
     if (known !== undefined && !known.ok) return known;
-    await (known === undefined ? this.#append(batch, record, bytes) : known.value);
-    return ok(this.#ack(record.streamId));
+    await (known === undefined ? this.#append(batch, digest, bytes) : known.value);
+    return ok(this.#ack(batch.streamId));
   }
 
   /** For the very same record, when it is durable; a fork is refused; a new one is undefined. */
-  #known(record: StreamRecord): Result<Promise<void>> | undefined {
+  #known({ streamId, seq }: SequencedBatch, digest: string): Result<Promise<void>> | undefined {
     const { meter, streams } = this.#options;
-    const pending = this.#pending.get(pendingKey(record));
-    const known = pending === undefined ? streams.know(record) : undefined;
+    const pending = this.#pending.get(streamId);
+    const same = pending?.get(seq);
+    // A tombstone on its way declares this record lost: it was first, so it stands.
+    const lost = [...(pending?.values() ?? [])].find(({ numbers }) => numbers.includes(seq));
+    const known = lost === undefined ? streams.know({ streamId, seq, digest }) : undefined;
     if (known === "new") return undefined;
-    if (known === "forked" || (pending !== undefined && pending.digest !== record.digest)) {
+    if (known === "forked" || (same !== undefined && same.digest !== digest)) {
       return refuse(
         "STREAM_FORKED",
-        `stream ${record.streamId} has another batch under number ${record.seq}; take a new stream id`,
+        `stream ${streamId} has another batch under number ${seq}; take a new stream id`,
       );
     }
     meter
@@ -107,112 +124,75 @@ export class Ingest {
         "batches that were here already and were only acknowledged again",
       )
       .add();
-    return ok(pending?.done ?? Promise.resolve());
+    return ok(lost?.done ?? Promise.resolve());
   }
 
-  #problemOf(batch: SketchBatch): Refusal | undefined {
-    const { clock, streams, blocked } = this.#options;
-    const nowMs = clock.nowMs();
-    if (blocked()) return refuse("STORE_WRITE", "closed windows wait for the disk; try again");
-    if (!streams.hasRoomFor(batch.streamId, nowMs)) {
-      return refuse("OVERLOADED", `${streams.size} streams are known, no more fit; try again`);
-    }
-    return this.#windowProblem(batch, nowMs) ?? this.#hashKeyProblem(batch, nowMs);
-  }
-
-  #windowProblem(batch: SketchBatch, nowMs: number): Refusal | undefined {
-    const { windowLengthMs } = this.#options;
-    const startMs = startOf(batch);
-    if (startMs === undefined) return undefined;
-    if (batch.windowLengthMs !== windowLengthMs) {
-      return refuse(
-        "BATCH_INVALID",
-        `windows of ${batch.windowLengthMs} ms, this collector has ${windowLengthMs} ms; set both alike`,
-      );
-    }
-    if (startMs % windowLengthMs !== 0) {
-      return refuse("BATCH_INVALID", `window start ${startMs} is not a multiple of its length`);
-    }
-    if (startMs <= nowMs + futureMs) return undefined;
-    return refuse(
-      "BATCH_INVALID",
-      `window starts ${startMs - nowMs} ms in the future, more than ${futureMs}; check the clock`,
-    );
-  }
-
-  /** Registers under different keys say nothing about each other, so they are never merged. */
-  #hashKeyProblem(batch: SketchBatch, nowMs: number): Refusal | undefined {
-    const { windows, store } = this.#options;
-    const startMs = startOf(batch) ?? -1;
-    const free = nowMs - this.#hashKey.usedMs >= silentAfterMs && windows.openCount === 0;
-    const others = [
-      free ? "" : this.#hashKey.id,
-      windows.hashKeyOf(startMs),
-      store.segmentMeta(startMs)?.hashKeyId ?? "",
-    ].filter((id) => id !== "" && id !== batch.hashKeyId);
-    if (batch.hashKeyId === "") return undefined;
-    if (others.length === 0) {
-      this.#hashKey = { id: batch.hashKeyId, usedMs: nowMs };
-      return undefined;
-    }
-    return refuse(
-      "HASH_KEY_MISMATCH",
-      `customers hashed with key ${batch.hashKeyId}, others with ${others[0]}; give all agents one key`,
-    );
-  }
-
-  async #append(batch: SequencedBatch, record: StreamRecord, bytes: Uint8Array): Promise<void> {
-    const { store, clock, onApplied } = this.#options;
+  async #append(batch: SequencedBatch, digest: string, bytes: Uint8Array): Promise<void> {
+    const { store, clock, onHeard } = this.#options;
+    const { streamId, seq } = batch;
     const receivedMs = clock.nowMs();
-    const windowStartMs = this.#windowFor(batch, receivedMs);
+    const fate = this.#fateOf(batch, receivedMs);
+    const windowStartMs = batch.kind === "window" && !isAside(fate) ? startOf(batch) : undefined;
     const done = store.append({ bytes, receivedMs, windowStartMs }, (lsn) => {
-      this.#apply(batch, record, { lsn, receivedMs, windowStartMs });
+      this.#apply({ batch, digest, receivedMs, fate, lsn });
     });
-    this.#pending.set(pendingKey(record), { digest: record.digest, done });
+    const pending = this.#pending.get(streamId) ?? new Map<number, Pending>();
+    this.#pending.set(streamId, pending.set(seq, { digest, numbers: numbersOf(batch), done }));
     try {
       await done;
     } finally {
-      this.#pending.delete(pendingKey(record));
+      pending.delete(seq);
+      if (pending.size === 0) this.#pending.delete(streamId);
     }
-    onApplied();
+    onHeard();
   }
 
-  /** The window the batch adds to; undefined when it is a heartbeat or far too old. */
-  #windowFor(batch: SketchBatch, nowMs: number): number | undefined {
-    const startMs = startOf(batch);
-    if (startMs === undefined) return undefined;
-    return this.#options.windows.fateOf(startMs, nowMs) === "expired" ? undefined : startMs;
+  #fateOf(batch: SequencedBatch, receivedMs: number): Fate | "tombstone" | "gap" {
+    return batch.kind === "window" ? this.#options.windows.fateOf(batch, receivedMs) : batch.kind;
   }
 
-  #apply(
-    batch: SequencedBatch,
-    record: StreamRecord,
-    at: { lsn: number; receivedMs: number; windowStartMs: number | undefined },
-  ): void {
-    const { streams, windows, meter } = this.#options;
-    streams.add(record, at.receivedMs);
-    let fate = batch.kind === "window" ? "expired" : batch.kind;
-    if (batch.kind === "window" && at.windowStartMs !== undefined) {
-      fate = windows.add(batch, at.lsn, this.#options.clock.nowMs());
-    }
+  #apply(record: {
+    batch: SequencedBatch;
+    digest: string;
+    receivedMs: number;
+    fate: Fate | "tombstone" | "gap";
+    lsn: number;
+  }): void {
+    const { streams, windows, clock } = this.#options;
+    const { batch, fate, lsn } = record;
+    streams.add({ ...record, aside: isAside(fate) });
+    if (batch.kind === "window" && !isAside(fate)) windows.add(batch, lsn, clock.nowMs());
+    this.#countApplied(batch, fate);
+  }
+
+  #countApplied(batch: SequencedBatch, fate: string): void {
+    const { meter } = this.#options;
     meter
       .counter("brunt_collector_batches_applied_total", "batches applied, by where they went", {
         fate,
       })
       .add();
     if (batch.kind !== "window") return;
+    const { spans, errors, rejected, late } = batch.counts;
+    meter
+      .counter("brunt_collector_spans_total", "spans in applied batches, by where they went", {
+        fate,
+      })
+      .add(spans);
     const counts: readonly [name: string, help: string, count: number][] = [
-      ["spans", "spans in applied batches", batch.counts.spans],
-      ["errors", "failed spans in applied batches", batch.counts.errors],
-      ["agent_rejected", "spans that agents refused", batch.counts.rejected],
-      ["agent_late", "spans that came to agents after their window was sealed", batch.counts.late],
+      ["errors", "failed spans in applied batches", errors],
+      ["agent_rejected", "spans that agents refused", rejected],
+      ["agent_late", "spans that came to agents after their window was sealed", late],
     ];
     for (const [name, help, count] of counts) {
       meter.counter(`brunt_collector_${name}_total`, help).add(count);
     }
   }
 
-  /** Rebuilds dedupe state and open windows from the log, in its order. */
+  /**
+   * Rebuilds dedupe state and open windows from the log, in its order. Where a record goes was
+   * decided when it was received, so that no restart changes it.
+   */
   visitor(countCorrupt: (records: number) => void): LogVisitor {
     const { streams, windows, store, clock } = this.#options;
     return {
@@ -222,24 +202,20 @@ export class Ingest {
       },
       batch: ({ lsn, receivedMs, bytes }) => {
         const decoded = decodeSketchBatch(bytes);
-        if (!decoded.ok) {
+        if (!decoded.ok || decoded.value.kind === "heartbeat") {
           countCorrupt(1);
           return undefined;
         }
         const batch = decoded.value;
-        const record = recordOf(batch, bytes);
-        if (streams.know(record) !== "new") return undefined;
-        streams.add(record, receivedMs);
-        const startMs = this.#windowFor(batch, clock.nowMs());
-        if (
-          batch.kind !== "window" ||
-          startMs === undefined ||
-          lsn <= (store.segmentMeta(startMs)?.lsn ?? 0)
-        ) {
-          return undefined;
-        }
+        const digest = digestOf(bytes);
+        if (streams.know({ ...batch, digest }) !== "new") return undefined;
+        const aside = isAside(this.#fateOf(batch, receivedMs));
+        streams.add({ batch, digest, receivedMs, aside });
+        if (batch.kind !== "window" || aside) return undefined;
+        const startMs = startOf(batch);
+        if (lsn <= (store.segmentMeta(startMs)?.lsn ?? 0)) return undefined;
         windows.add(batch, lsn, clock.nowMs());
-        this.#hashKey = { id: batch.hashKeyId, usedMs: receivedMs };
+        this.#admission.replay(batch, receivedMs);
         return startMs;
       },
     };
@@ -261,21 +237,11 @@ export class Ingest {
   }
 }
 
-function recordOf(batch: SketchBatch, bytes: Uint8Array): StreamRecord {
-  return {
-    streamId: batch.streamId,
-    seq: batch.seq,
-    agent: batch.agent,
-    watermarkMs: batch.watermarkMs,
-    hashKeyId: batch.hashKeyId,
-    digest: createHash("sha256").update(bytes).digest("hex").slice(0, 16),
-  };
+/** The first 8 bytes of SHA-256: what tells a repetition from a fork. */
+function digestOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
-function startOf(batch: SketchBatch): number | undefined {
-  return batch.kind === "window" ? batch.cube.windowStartMs : undefined;
-}
-
-function pendingKey(record: StreamRecord): string {
-  return `${record.streamId} ${record.seq}`;
+function startOf(batch: WindowBatch): number {
+  return batch.cube.windowStartMs;
 }

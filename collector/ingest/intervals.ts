@@ -1,6 +1,7 @@
 /**
- * Which sequence numbers of a stream have been applied: closed intervals, ascending, with a hole
- * between any two. Adding is idempotent and in any order.
+ * Sets of whole numbers as closed intervals, ascending, with a hole between any two: which numbers
+ * of a stream have been applied, and which times it did not report. Adding is idempotent and in
+ * any order.
  */
 export type Interval = readonly [from: number, to: number];
 
@@ -8,34 +9,43 @@ export function hasNumber(intervals: readonly Interval[], number: number): boole
   return intervals.some(([from, to]) => from <= number && number <= to);
 }
 
-/** The intervals with `number` added. */
-export function addNumber(intervals: readonly Interval[], number: number): readonly Interval[] {
-  if (hasNumber(intervals, number)) return intervals;
-  const before = intervals.filter(([, to]) => to < number - 1);
-  const after = intervals.filter(([from]) => from > number + 1);
-  const from = intervals.find(([, to]) => to === number - 1)?.[0] ?? number;
-  const to = intervals.find(([start]) => start === number + 1)?.[1] ?? number;
-  return [...before, [from, to], ...after];
+/** The intervals with everything from `from` to `to` added. */
+export function addRange(intervals: readonly Interval[], from: number, to: number): Interval[] {
+  const before = intervals.filter(([, end]) => end < from - 1);
+  const after = intervals.filter(([start]) => start > to + 1);
+  const first = intervals[before.length];
+  const last = intervals[intervals.length - after.length - 1];
+  // What lies between is touched by the range; when nothing is, both name a neighbour.
+  const touched = intervals.length > before.length + after.length;
+  const start = touched ? Math.min(from, first?.[0] ?? from) : from;
+  const end = touched ? Math.max(to, last?.[1] ?? to) : to;
+  return [...before, [start, end], ...after];
 }
 
-/**
- * At most `countMax` intervals, closing the oldest holes first: a record that was to fill one is
- * then taken for a duplicate. A number can get lost by this, but never counted twice.
- */
-export function closeOldestHoles(
-  intervals: readonly Interval[],
-  countMax: number,
-): { readonly intervals: readonly Interval[]; readonly numbersClosed: number } {
-  const excess = intervals.length - countMax;
-  const first = intervals[0];
-  const last = intervals[excess];
-  if (excess <= 0 || first === undefined || last === undefined) {
-    return { intervals, numbersClosed: 0 };
+/** The intervals with these numbers added, which ascend. Linear in both. */
+export function addNumbers(intervals: readonly Interval[], numbers: readonly number[]): Interval[] {
+  const merged: [number, number][] = [];
+  let next = 0;
+  const add = ([from, to]: Interval): void => {
+    const last = merged.at(-1);
+    if (last === undefined || from > last[1] + 1) merged.push([from, to]);
+    else last[1] = Math.max(last[1], to);
+  };
+  for (const number of numbers) {
+    for (; (intervals[next]?.[0] ?? Number.POSITIVE_INFINITY) <= number; next++) {
+      add(intervals[next] as Interval);
+    }
+    add([number, number]);
   }
-  let numbersClosed = 0;
-  for (let index = 0; index < excess; index++) {
-    const hole = [intervals[index], intervals[index + 1]] as const;
-    numbersClosed += (hole[1]?.[0] ?? 0) - (hole[0]?.[1] ?? 0) - 1;
+  for (const interval of intervals.slice(next)) add(interval);
+  return merged;
+}
+
+/** How many numbers from `from` to `to` are not inside. */
+export function countMissing(intervals: readonly Interval[], from: number, to: number): number {
+  let missing = Math.max(0, to - from + 1);
+  for (const [start, end] of intervals) {
+    missing -= Math.max(0, Math.min(end, to) - Math.max(start, from) + 1);
   }
-  return { intervals: [[first[0], last[1]], ...intervals.slice(excess + 1)], numbersClosed };
+  return missing;
 }

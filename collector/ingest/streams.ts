@@ -1,52 +1,39 @@
 /**
- * What the collector remembers of each agent stream: which batches it has, how the newest looked,
- * when it was heard, its watermark and how much traffic it usually carries.
+ * The agent streams the collector knows, up to a number.
  *
- * All of it is derived from logged batches, in log order, so a replay gives the same state; the
- * head of a log file holds it encoded.
+ * A stream that is forgotten would have its records taken for new ones. That can count nothing
+ * twice: a record is made after its window, so one that was ever applied has a window that is at
+ * least as old as the stream's silence, less the skew of two clocks. Streams are kept for longer
+ * than late data is merged (`historyMs`, 48 hours), so a repetition that comes after its stream
+ * was forgotten, from a spool, a broker's queue or a captured connection, is too old for any
+ * window, and goes into none.
  */
-import { createByteReader, createByteWriter } from "../../base/bytes.ts";
-import { addNumber, closeOldestHoles, hasNumber, type Interval } from "./intervals.ts";
-
-export interface StreamState {
-  readonly id: string;
-  agent: string;
-  intervals: readonly Interval[];
-  /** Digests of the newest records, by sequence number. */
-  readonly digests: Map<number, string>;
-  heardMs: number;
-  watermarkMs: number;
-  hashKeyId: string;
-  /** Spans a window, smoothed; what the stream counts for in coverage. */
-  weight: number;
-}
-
-export interface StreamRecord {
-  readonly streamId: string;
-  readonly seq: number;
-  readonly agent: string;
-  readonly digest: string;
-  readonly watermarkMs: number;
-  readonly hashKeyId: string;
-}
+import type { BatchHeader, HeartbeatBatch } from "../../wire/sketch-batch.ts";
+import { addNumbers, hasNumber } from "./intervals.ts";
+import { decodeStreams, encodeStreams } from "./stream-codec.ts";
+import {
+  applyHeartbeat,
+  applyRecord,
+  createStreamState,
+  type DurableRecord,
+  type StreamState,
+} from "./stream-state.ts";
 
 export type Known = "new" | "duplicate" | "forked";
 
-const intervalsMax = 64;
-const digestsMax = 64;
+/** Most intervals of one stream; a record that needs more is refused, so its agent fills holes. */
+export const intervalsMax = 64;
 const hour = 3_600_000;
-/** Longer than any spool, so forgetting a stream can never make a duplicate count twice. */
 const forgetAfterMs = 7 * 24 * hour;
-/** When the table is full, streams silent for longer than a spool lasts make room. */
-const evictAfterMs = 24 * hour;
+/** When the table is full; late data is merged for 48 hours, and clocks differ by half a minute. */
+const evictAfterMs = 49 * hour;
 const returnWithinMs = 600_000;
-const stateVersion = 1;
 
 export class Streams {
   readonly #streams = new Map<string, StreamState>();
   readonly #countMax: number;
-  /** Sequence numbers given up because a stream had too many holes. */
-  numbersClosed = 0;
+  /** Streams that were silent for so long that nobody needs to remember them. */
+  forgotten = 0;
 
   constructor(countMax: number) {
     this.#countMax = countMax;
@@ -64,11 +51,20 @@ export class Streams {
     return this.#streams.get(id);
   }
 
-  know(record: Pick<StreamRecord, "streamId" | "seq" | "digest">): Known {
+  know(record: {
+    readonly streamId: string;
+    readonly seq: number;
+    readonly digest: string;
+  }): Known {
     const stream = this.#streams.get(record.streamId);
     if (stream === undefined || !hasNumber(stream.intervals, record.seq)) return "new";
     const digest = stream.digests.get(record.seq);
     return digest === undefined || digest === record.digest ? "duplicate" : "forked";
+  }
+
+  /** How many intervals the stream has once these numbers, ascending, are added. */
+  intervalsWith(id: string, numbers: readonly number[]): number {
+    return addNumbers(this.#streams.get(id)?.intervals ?? [], numbers).length;
   }
 
   /** Whether a record of this stream could be remembered; makes room when it can. */
@@ -78,48 +74,21 @@ export class Streams {
     return this.#streams.size < this.#countMax;
   }
 
-  /** Takes note of a durable record. */
-  add(record: StreamRecord, receivedMs: number): StreamState {
-    const stream = this.#streams.get(record.streamId) ?? this.#create(record, receivedMs);
-    const { intervals, numbersClosed } = closeOldestHoles(
-      addNumber(stream.intervals, record.seq),
-      intervalsMax,
-    );
-    stream.intervals = intervals;
-    this.numbersClosed += numbersClosed;
-    stream.digests.set(record.seq, record.digest);
-    if (stream.digests.size > digestsMax) stream.digests.delete(Math.min(...stream.digests.keys()));
-    this.#hear(stream, record, receivedMs);
-    return stream;
+  /** Takes note of a durable record whose number is new. */
+  add(record: DurableRecord): void {
+    applyRecord(this.#streamOf(record.batch, record.receivedMs), record);
   }
 
   /** Takes note of a sign of life. */
-  hear(record: StreamRecord, receivedMs: number): void {
-    const stream = this.#streams.get(record.streamId) ?? this.#create(record, receivedMs);
-    this.#hear(stream, record, receivedMs);
+  hear(batch: HeartbeatBatch, receivedMs: number): void {
+    applyHeartbeat(this.#streamOf(batch, receivedMs), batch, receivedMs);
   }
 
-  #hear(stream: StreamState, record: StreamRecord, receivedMs: number): void {
-    stream.heardMs = Math.max(stream.heardMs, receivedMs);
-    // A watermark of the future would close windows before their data is here.
-    const watermarkMs = Math.min(record.watermarkMs, receivedMs);
-    stream.watermarkMs = Math.max(stream.watermarkMs, watermarkMs);
-    stream.hashKeyId = record.hashKeyId;
-    stream.agent = record.agent;
-  }
-
-  #create(record: StreamRecord, receivedMs: number): StreamState {
-    this.#forget(receivedMs - forgetAfterMs);
-    const stream: StreamState = {
-      id: record.streamId,
-      agent: record.agent,
-      intervals: [],
-      digests: new Map(),
-      heardMs: receivedMs,
-      watermarkMs: 0,
-      hashKeyId: record.hashKeyId,
-      weight: 0,
-    };
+  #streamOf(header: BatchHeader, nowMs: number): StreamState {
+    const known = this.#streams.get(header.streamId);
+    if (known !== undefined) return known;
+    this.#forget(nowMs - forgetAfterMs);
+    const stream = createStreamState(header, nowMs);
     this.#streams.set(stream.id, stream);
     return stream;
   }
@@ -133,66 +102,22 @@ export class Streams {
 
   #forget(beforeMs: number): void {
     for (const stream of this.#streams.values()) {
-      if (stream.heardMs < beforeMs) this.#streams.delete(stream.id);
+      if (stream.heardMs >= beforeMs) continue;
+      this.#streams.delete(stream.id);
+      this.forgotten++;
     }
   }
 
   encode(): Uint8Array {
-    const writer = createByteWriter();
-    writer.u8(stateVersion);
-    writer.varint(this.#streams.size);
-    for (const stream of this.#streams.values()) {
-      writer.string(stream.id);
-      writer.string(stream.agent);
-      writer.string(stream.hashKeyId);
-      writer.varint(stream.heardMs);
-      writer.varint(stream.watermarkMs);
-      writer.f64(stream.weight);
-      writer.varint(stream.intervals.length);
-      for (const [from, to] of stream.intervals) {
-        writer.varint(from);
-        writer.varint(to);
-      }
-      writer.varint(stream.digests.size);
-      for (const [seq, digest] of stream.digests) {
-        writer.varint(seq);
-        writer.string(digest);
-      }
-    }
-    return writer.finish();
+    return encodeStreams(this.#streams.values());
   }
 
   /** Replaces everything by an encoded state; false, and no change, when it does not decode. */
   decode(bytes: Uint8Array): boolean {
-    const reader = createByteReader(bytes);
-    if (reader.u8() !== stateVersion) return false;
-    const streams: StreamState[] = [];
-    for (let left = reader.varint(); left > 0 && reader.problem === undefined; left--) {
-      streams.push({
-        id: reader.string(),
-        agent: reader.string(),
-        hashKeyId: reader.string(),
-        heardMs: reader.varint(),
-        watermarkMs: reader.varint(),
-        weight: reader.f64(),
-        intervals: readPairs(reader, () => reader.varint()),
-        digests: new Map(readPairs(reader, () => reader.string())),
-      });
-    }
-    if (reader.problem !== undefined) return false;
+    const streams = decodeStreams(bytes);
+    if (streams === undefined) return false;
     this.#streams.clear();
     for (const stream of streams) this.#streams.set(stream.id, stream);
     return true;
   }
-}
-
-function readPairs<T>(
-  reader: { varint(): number; readonly problem: string | undefined },
-  second: () => T,
-): [number, T][] {
-  const pairs: [number, T][] = [];
-  for (let left = reader.varint(); left > 0 && reader.problem === undefined; left--) {
-    pairs.push([reader.varint(), second()]);
-  }
-  return pairs;
 }

@@ -17,6 +17,7 @@ import type { UnnumberedEvent } from "../store/events-journal.ts";
 import type { Segment, SegmentMeta } from "../store/segments.ts";
 import type { Store } from "../store/store.ts";
 import type { Losses } from "./add-cube.ts";
+import type { Coverage } from "./liveness.ts";
 import {
   addSegment,
   decodeContents,
@@ -42,7 +43,7 @@ export interface ClosingOptions {
 /** What a closing needs to know that the window itself does not hold. */
 export interface Closing {
   readonly window: WindowState;
-  readonly coverage: number;
+  readonly coverage: Coverage;
   readonly decide: boolean;
   /** Closed before, or out of order. */
   readonly revised: boolean;
@@ -138,7 +139,7 @@ export class Closings {
     if (!sealed.ok) throw new Error(sealed.error.message);
     const decidedAtMs = decide ? nowMs : (earlier?.decidedAtMs ?? nowMs);
     const known = {
-      coverage: Math.max(coverage, earlier === undefined ? 0 : earlier.summary.coverage),
+      ...betterCoverage(coverage, earlier?.summary),
       revised: revised || earlier !== undefined,
       windowStartMs: window.startMs,
     };
@@ -251,6 +252,17 @@ export class Closings {
   #countCorrupt(): void {
     this.#options.meter.counter(...corruptRecords).add();
   }
+}
+
+/** A window that more is known of has not become less covered. */
+function betterCoverage(
+  { share, silentAgents }: Coverage,
+  earlier: Pick<WindowSummary, "coverage" | "silentAgents"> | undefined,
+): Pick<WindowSummary, "coverage" | "silentAgents"> {
+  if (earlier !== undefined && earlier.coverage >= share) {
+    return { coverage: earlier.coverage, silentAgents: earlier.silentAgents };
+  }
+  return { coverage: share, silentAgents: silentAgents.length };
 }
 
 export const corruptRecords = [

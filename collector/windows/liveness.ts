@@ -1,47 +1,84 @@
 /**
  * Who is expected to report, who did, and how far event time has come.
  *
- * A stream that was not heard for 15 s is silent: it holds no window open, and what it usually
- * carries is missing from the coverage, so its silence does not look like a drop in traffic.
+ *   silent      not heard for 15 s
+ *   lagging     its watermark is more than 25 s behind: a wrong clock, or an agent in trouble
+ *   incomplete  records of it are still to come, so its watermark promises nothing yet
+ *
+ * None of these holds a window open. What a stream usually carries is missing from the coverage of
+ * every window it has not reported, so its silence does not look like a drop in traffic.
  */
-import type { StreamState } from "../ingest/streams.ts";
+import { isComplete, type StreamState } from "../ingest/stream-state.ts";
 
 export const silentAfterMs = 15_000;
+/** A healthy watermark is a window and its grace behind, 15 s, and what the network takes. */
+const laggingAfterMs = 25_000;
 /** After this a silent stream is taken to be gone for good. */
 const expectedForMs = 600_000;
 /** Weight of the newest window in a stream's usual traffic. */
 const smoothing = 0.2;
 
-/** The time before which no live stream expects more; undefined when none is live. */
+/** The time before which no live stream expects more; undefined when none says. */
 export function liveWatermarkMs(streams: Iterable<StreamState>, nowMs: number): number | undefined {
   let watermarkMs: number | undefined;
   for (const stream of streams) {
-    if (nowMs - stream.heardMs >= silentAfterMs) continue;
+    if (isSilent(stream, nowMs) || !isComplete(stream)) continue;
+    if (nowMs - stream.watermarkMs > laggingAfterMs) continue;
     watermarkMs = Math.min(watermarkMs ?? stream.watermarkMs, stream.watermarkMs);
   }
   return watermarkMs;
 }
 
+/** What of a window has come. */
 export interface Reported {
-  readonly windowEndMs: number;
+  readonly startMs: number;
+  readonly endMs: number;
   readonly spansByStream: ReadonlyMap<string, number>;
+  /** Streams that had reported it when it was closed before. */
+  readonly before: ReadonlySet<string>;
 }
 
-/** The traffic share of the expected streams that reported the window, 0..1. */
+export interface Coverage {
+  /** The traffic share of the expected streams that reported, 0..1. */
+  readonly share: number;
+  /** Names of the agents that were expected and did not. */
+  readonly silentAgents: readonly string[];
+}
+
 export function coverageOf(
   streams: Iterable<StreamState>,
   reported: Reported,
   nowMs: number,
-): number {
+): Coverage {
+  return coverageBy(streams, nowMs, (stream) => {
+    const spans = reported.spansByStream.get(stream.id) ?? 0;
+    return { weight: Math.max(stream.weight, spans), isThere: hasReported(stream, reported) };
+  });
+}
+
+/** The share of the expected streams that can be heard now: known sooner than a window closes. */
+export function coverageNow(streams: Iterable<StreamState>, nowMs: number): Coverage {
+  return coverageBy(streams, nowMs, (stream) => ({
+    weight: stream.weight,
+    isThere: !isSilent(stream, nowMs),
+  }));
+}
+
+function coverageBy(
+  streams: Iterable<StreamState>,
+  nowMs: number,
+  read: (stream: StreamState) => { readonly weight: number; readonly isThere: boolean },
+): Coverage {
   let expected = 0;
   let seen = 0;
+  const silent = new Set<string>();
   for (const stream of expectedStreams([...streams], nowMs)) {
-    const spans = reported.spansByStream.get(stream.id) ?? 0;
-    const weight = Math.max(stream.weight, spans, 1);
-    expected += weight;
-    if (hasReported(stream, reported)) seen += weight;
+    const { weight, isThere } = read(stream);
+    expected += Math.max(weight, 1);
+    if (isThere) seen += Math.max(weight, 1);
+    else silent.add(stream.agent === "" ? stream.id : stream.agent);
   }
-  return expected === 0 ? 1 : seen / expected;
+  return { share: expected === 0 ? 1 : seen / expected, silentAgents: [...silent].sort() };
 }
 
 /** Learns from a window that closes what each stream usually carries. */
@@ -54,8 +91,27 @@ export function learnWeights(streams: Iterable<StreamState>, reported: Reported)
   }
 }
 
-function hasReported(stream: StreamState, { windowEndMs, spansByStream }: Reported): boolean {
-  return spansByStream.has(stream.id) || stream.watermarkMs >= windowEndMs;
+/** The streams of these that have told all they know of the window. */
+export function reportersOf(streams: Iterable<StreamState>, reported: Reported): string[] {
+  return [...streams].filter((stream) => hasReported(stream, reported)).map(({ id }) => id);
+}
+
+/** Whether anybody is, or was lately, there to report. */
+export function isAnyoneExpected(streams: Iterable<StreamState>, nowMs: number): boolean {
+  for (const { heardMs } of streams) if (nowMs - heardMs < expectedForMs) return true;
+  return false;
+}
+
+function isSilent(stream: StreamState, nowMs: number): boolean {
+  return nowMs - stream.heardMs >= silentAfterMs;
+}
+
+function hasReported(stream: StreamState, reported: Reported): boolean {
+  const { startMs, endMs, spansByStream, before } = reported;
+  // What was lost of the window, or never seen, is not made up for by what else came of it.
+  if (stream.unreported.some(([from, to]) => from < endMs && startMs <= to)) return false;
+  if (spansByStream.has(stream.id) || before.has(stream.id)) return true;
+  return isComplete(stream) && stream.watermarkMs >= endMs;
 }
 
 /** A silent stream whose agent goes on under a new stream id has been replaced, not lost. */
@@ -65,9 +121,8 @@ function expectedStreams(streams: readonly StreamState[], nowMs: number): Stream
     heardMs.set(agent, Math.max(heardMs.get(agent) ?? 0, at));
   }
   return streams.filter((stream) => {
-    const silentMs = nowMs - stream.heardMs;
-    if (silentMs < silentAfterMs) return true;
+    if (!isSilent(stream, nowMs)) return true;
     const replaced = stream.agent !== "" && (heardMs.get(stream.agent) ?? 0) > stream.heardMs;
-    return silentMs < expectedForMs && !replaced;
+    return nowMs - stream.heardMs < expectedForMs && !replaced;
   });
 }

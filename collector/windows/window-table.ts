@@ -5,10 +5,12 @@
  *   late     closed less than 10 minutes ago: merged again and decided again
  *   history  closed less than 48 hours ago: merged, not decided
  *   expired  older: counted, nothing else
+ *   future   further ahead than two clocks may differ: counted, nothing else
  *
  * No clock in here: time comes in with each call.
  */
 import type { WindowBatch } from "../../wire/sketch-batch.ts";
+import { clockSkewMs } from "../ingest/stream-state.ts";
 import type { Losses } from "./add-cube.ts";
 import {
   addBatch,
@@ -17,7 +19,12 @@ import {
   type WindowState,
 } from "./window-state.ts";
 
-export type Fate = "open" | "late" | "history" | "expired";
+export type Fate = "open" | "late" | "history" | "expired" | "future";
+
+/** Data of this fate goes into no window. */
+export function isAside(fate: string): boolean {
+  return fate === "expired" || fate === "future";
+}
 
 export interface WindowTableOptions {
   readonly windowLengthMs: number;
@@ -32,6 +39,13 @@ export interface LateWindow {
   readonly window: WindowState;
   readonly decide: boolean;
   readonly dueMs: number;
+}
+
+/** What the streams say about event time. */
+export interface Heard {
+  /** Before this no live stream expects more; undefined when none says. */
+  readonly watermarkMs: number | undefined;
+  readonly isAnyoneExpected: boolean;
 }
 
 export interface Due {
@@ -84,22 +98,23 @@ export class WindowTable {
     this.#closedThroughMs = Math.max(this.#closedThroughMs ?? 0, endMs);
   }
 
-  fateOf(startMs: number, nowMs: number): Fate {
+  fateOf(batch: WindowBatch, nowMs: number): Fate {
+    const startMs = batch.cube.windowStartMs;
+    if (startMs > nowMs + clockSkewMs) return "future";
     const lateMs = nowMs - (startMs + this.#options.windowLengthMs);
     if (lateMs > this.#options.historyMs) return "expired";
     if (lateMs > decideLateMs) return "history";
     return startMs < (this.#closedThroughMs ?? 0) ? "late" : "open";
   }
 
-  /** Adds a durable batch and says where it went. What was let in is never expired any more. */
-  add(batch: WindowBatch, lsn: number, nowMs: number): Fate {
+  /** Adds a durable batch. What was let in is never expired any more. */
+  add(batch: WindowBatch, lsn: number, nowMs: number): void {
     const { limits, losses } = this.#options;
     const startMs = batch.cube.windowStartMs;
-    const fate = this.fateOf(startMs, nowMs);
+    const fate = this.fateOf(batch, nowMs);
     const window =
       fate === "open" ? this.#openWindow(startMs) : this.#lateWindow(fate, startMs, nowMs);
     addBatch(window, batch, { lsn, limits, losses });
-    return fate;
   }
 
   #openWindow(startMs: number): WindowState {
@@ -125,21 +140,21 @@ export class WindowTable {
   }
 
   /** Takes out what is due, windows in ascending order. */
-  takeDue(nowMs: number, watermarkMs: number | undefined): Due {
-    const anyLive = watermarkMs !== undefined;
-    if (!anyLive) this.#listeningSinceMs = nowMs;
+  takeDue(nowMs: number, heard: Heard): Due {
+    const { watermarkMs, isAnyoneExpected } = heard;
+    if (!isAnyoneExpected) this.#listeningSinceMs = nowMs;
     // Just started, the streams heard so far need not be all there are.
     const trusted = nowMs - this.#startedMs >= closeAfterMs;
     const horizonMs = Math.max(trusted ? (watermarkMs ?? 0) : 0, nowMs - closeAfterMs);
     const revise = [...this.#late.values()].filter(({ dueMs }) => dueMs <= nowMs);
     for (const { window } of revise) this.#late.delete(window.startMs);
-    return { close: this.#takeOpen(horizonMs, anyLive), revise };
+    return { close: this.#takeOpen(horizonMs, isAnyoneExpected), revise };
   }
 
-  #takeOpen(horizonMs: number, anyLive: boolean): WindowState[] {
+  #takeOpen(horizonMs: number, isAnyoneExpected: boolean): WindowState[] {
     const length = this.#options.windowLengthMs;
     const due = [...this.#open.values()].filter(({ startMs }) => startMs + length <= horizonMs);
-    const empty = anyLive ? this.#emptyWindows(horizonMs) : [];
+    const empty = isAnyoneExpected ? this.#emptyWindows(horizonMs) : [];
     const close = [...due, ...empty].sort((a, b) => a.startMs - b.startMs);
     for (const { startMs } of due) this.#open.delete(startMs);
     const last = close.at(-1);
@@ -147,7 +162,10 @@ export class WindowTable {
     return close;
   }
 
-  /** Windows in which live streams reported nothing: quiet is an observation too. */
+  /**
+   * Windows of which nothing came. Quiet is an observation when those expected reported it, and
+   * when they did not, the coverage says so.
+   */
   #emptyWindows(horizonMs: number): WindowState[] {
     const length = this.#options.windowLengthMs;
     const lastStartMs = Math.floor(horizonMs / length) * length - length;

@@ -159,7 +159,7 @@ describe("answers", () => {
     const { body } = await check("/metrics");
     for (const line of [
       'brunt_collector_batches_applied_total{fate="open"} 1',
-      "brunt_collector_spans_total 3",
+      'brunt_collector_spans_total{fate="open"} 3',
       "brunt_collector_coverage_ratio 1",
       "brunt_collector_corrupt_records_total 0",
       "brunt_collector_closed_windows 1",

@@ -1,17 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  addNumber,
-  closeOldestHoles,
+  addNumbers,
+  addRange,
+  countMissing,
   hasNumber,
   type Interval,
 } from "../../collector/ingest/intervals.ts";
 
 const seed = 20_260;
-const numbers = fc.array(fc.integer({ min: 1, max: 120 }), { maxLength: 150 });
+const numberMax = 120;
+const number = fc.integer({ min: 1, max: numberMax });
+const numbers = fc.array(number, { maxLength: 150 });
+const ranges = fc.array(fc.tuple(number, fc.integer({ min: 0, max: 9 })), { maxLength: 20 });
 
+/** The set made by adding one number after the other. */
 function check(order: readonly number[]): readonly Interval[] {
-  return order.reduce<readonly Interval[]>((set, number) => addNumber(set, number), []);
+  return order.reduce<readonly Interval[]>((set, added) => addNumbers(set, [added]), []);
 }
 
 function members(intervals: readonly Interval[]): number[] {
@@ -20,18 +25,49 @@ function members(intervals: readonly Interval[]): number[] {
   );
 }
 
+function sortedSet(added: readonly number[]): number[] {
+  return [...new Set(added)].sort((a, b) => a - b);
+}
+
 describe("laws of intervals", () => {
   test("they hold exactly the numbers added, in any order and however often", () => {
     fc.assert(
       fc.property(numbers, fc.infiniteStream(fc.nat()), (added, chance) => {
-        const sorted = [...new Set(added)].sort((a, b) => a - b);
         const shuffled = [...added, ...added]
-          .map((number) => ({ number, place: chance.next().value as number }))
+          .map((one) => ({ one, place: chance.next().value as number }))
           .sort((a, b) => a.place - b.place)
-          .map(({ number }) => number);
+          .map(({ one }) => one);
+        const sorted = sortedSet(added);
         expect(members(check(added))).toEqual(sorted);
         expect(check(shuffled)).toEqual(check(added));
-        for (let n = 0; n <= 121; n++) expect(hasNumber(check(added), n)).toBe(sorted.includes(n));
+        for (let n = 0; n <= numberMax + 1; n++) {
+          expect(hasNumber(check(added), n)).toBe(sorted.includes(n));
+        }
+      }),
+      { seed },
+    );
+  });
+
+  test("many numbers at once are the same as one by one", () => {
+    fc.assert(
+      fc.property(numbers, numbers, (before, added) => {
+        const all = addNumbers(check(before), sortedSet(added));
+        expect(all).toEqual(check([...before, ...added]));
+      }),
+      { seed },
+    );
+  });
+
+  test("a range is all its numbers", () => {
+    fc.assert(
+      fc.property(ranges, (added) => {
+        let byRange: readonly Interval[] = [];
+        const all: number[] = [];
+        for (const [from, more] of added) {
+          byRange = addRange(byRange, from, from + more);
+          for (let n = from; n <= from + more; n++) all.push(n);
+        }
+        expect(byRange).toEqual(check(all));
       }),
       { seed },
     );
@@ -50,17 +86,13 @@ describe("laws of intervals", () => {
     );
   });
 
-  test("closing holes forgets no number, keeps the newest holes and says how many it gave up", () => {
+  test("what is missing is what is not inside", () => {
     fc.assert(
-      fc.property(numbers, fc.integer({ min: 1, max: 8 }), (added, countMax) => {
-        const before = check(added);
-        const { intervals, numbersClosed } = closeOldestHoles(before, countMax);
-        expect(intervals.length).toBeLessThanOrEqual(countMax);
-        expect(members(intervals).length).toBe(members(before).length + numbersClosed);
-        for (const number of added) expect(hasNumber(intervals, number)).toBe(true);
-        if (before.length > 1 && countMax > 1) {
-          expect(intervals.slice(1)).toEqual(before.slice(-(intervals.length - 1)));
-        }
+      fc.property(numbers, number, number, (added, from, to) => {
+        const known = new Set(added);
+        let missing = 0;
+        for (let n = from; n <= to; n++) if (!known.has(n)) missing++;
+        expect(countMissing(check(added), from, to)).toBe(missing);
       }),
       { seed },
     );

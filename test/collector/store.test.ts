@@ -17,7 +17,7 @@ describe("records", () => {
   const payloads = fc.array(fc.uint8Array({ maxLength: 60 }), { minLength: 1, maxLength: 8 });
 
   function check(records: readonly Uint8Array[], damage: (file: Buffer) => Buffer) {
-    return scanRecords(damage(Buffer.concat(records.map(frameRecord))));
+    return scanRecords(damage(Buffer.concat(records.map((p) => frameRecord(p)))));
   }
 
   test("what was written is read", () => {
@@ -53,7 +53,7 @@ describe("records", () => {
   test("a torn tail costs what was not written whole", () => {
     fc.assert(
       fc.property(payloads, fc.nat(), (records, chance) => {
-        const whole = Buffer.concat(records.map(frameRecord)).length;
+        const whole = Buffer.concat(records.map((p) => frameRecord(p))).length;
         const kept = chance % whole;
         const scan = check(records, (file) => file.subarray(0, kept));
         let size = 0;
@@ -270,6 +270,7 @@ function segment(windowStartMs: number, lsn: number) {
         keys: 1,
         anomalies: 0,
         coverage: 1,
+        silentAgents: 0,
         revised: false,
       },
       windowEndMs: windowStartMs + 10_000,

@@ -151,6 +151,7 @@ describe("following", () => {
       keys: 0,
       anomalies: 0,
       coverage: 1,
+      silentAgents: 0,
       revised: false,
     };
     const many = Array.from(
@@ -182,6 +183,7 @@ describe("a client that does not read", () => {
       keys: 0,
       anomalies: 0,
       coverage: 1,
+      silentAgents: 0,
       revised: false,
       padding: "x".repeat(20_000),
     };

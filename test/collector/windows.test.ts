@@ -200,17 +200,29 @@ describe("closing", () => {
       ]);
     }));
 
-  test("windows in which nobody was heard are not taken for quiet ones", () =>
-    withCollector(async ({ send, advance, decider, clock }) => {
+  test("windows in which nobody was heard are not taken for quiet ones: they are not covered", () =>
+    withCollector(async ({ send, advance, decider }) => {
       await send({ window: 0, spans: one });
+      await advance(60_000);
+      await send({ seq: 2, window: 6, spans: one });
       await advance(26_000);
-      const decided = decider.seen.length;
-      clock.advance(300_000);
-      await send({ seq: 2, window: 32, spans: one });
-      await advance(20_000);
-      expect(decider.seen.slice(decided).map((w) => (w.startMs - startMs) / windowMs)).toEqual([
-        32,
+      const coverages = decider.seen.map((w) => [(w.startMs - startMs) / windowMs, w.coverage]);
+      expect(coverages.slice(0, 7)).toEqual([
+        [0, 1],
+        ...[1, 2, 3, 4, 5].map((window) => [window, 0]),
+        [6, 1],
       ]);
+    }));
+
+  test("after ten minutes of silence nobody is expected any more, and nothing is closed", () =>
+    withCollector(async ({ send, advance, decider }) => {
+      await send({ window: 0, spans: one });
+      await advance(700_000);
+      const decided = decider.seen.length;
+      expect(decided).toBeGreaterThan(50);
+      expect(decided).toBeLessThan(62);
+      await advance(60_000);
+      expect(decider.seen.length).toBe(decided);
     }));
 
   test("late data revises up to 10 minutes, then goes into history, then is only counted", () =>
@@ -224,10 +236,11 @@ describe("closing", () => {
         [2, true],
       ]);
       const before = stored(dataDir, 0);
-      clock.advance(700_000);
+      await advance(700_000);
+      const decided = decider.seen.length;
       await send({ seq: 3, window: 0, spans: one });
       await advance(2_000);
-      expect(decider.seen.length).toBe(2);
+      expect(decider.seen.slice(decided).some(({ spans: n }) => n > 0)).toBe(false);
       expect(stored(dataDir, 0)).not.toBe(before);
       clock.advance(49 * 3_600_000);
       await collector.settled();

@@ -314,10 +314,6 @@ function hostileHeads(): Hostile[] {
       name: "batch: windows of another length",
       bytes: encodeSketchBatch({ ...next, windowLengthMs: windowMs / 2 }),
     },
-    {
-      name: "batch: a window of tomorrow",
-      bytes: encodeSketchBatch({ ...batchOf({ ...spec, window: 8_640 }), seq: 2 }),
-    },
   ];
 }
 
