@@ -27,6 +27,8 @@ export interface Fleet {
   readonly directory: string;
   readonly collector: Part;
   readonly agents: readonly Part[];
+  /** One more agent; `prepare` may fill its directory first. */
+  addAgent(name: string, prepare: (directory: string) => void): Promise<Part>;
   /** Spans of the window the collector has under this agent's service. */
   counted(window: Window): Promise<number>;
   ledger(): Promise<LedgerReport>;
@@ -62,21 +64,20 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     argv: (port) => ["collector", "--port", String(port)],
   });
   const url = (options.collectorUrl ?? ((port) => `http://${host}:${port}`))(collector.port);
-  const agents = await Promise.all(
-    Array.from({ length: options.agents }, (_, index) => `agent-${index + 1}`).map((name) =>
-      startPart({
-        name,
-        host: "127.0.0.1",
-        directory: directoryOf(name),
-        portField: "httpPort",
-        options: withVariable(options.agent ?? {}, "BRUNT_AGENT_NAME", name),
-        argv: (port) => [
-          ...["agent", "--collector", url],
-          ...["--http-port", String(port), "--grpc-port", "0"],
-        ],
-      }),
-    ),
-  );
+  const startAgent = (name: string): Promise<Part> =>
+    startPart({
+      name,
+      host: "127.0.0.1",
+      directory: directoryOf(name),
+      portField: "httpPort",
+      options: withVariable(options.agent ?? {}, "BRUNT_AGENT_NAME", name),
+      argv: (port) => [
+        ...["agent", "--collector", url],
+        ...["--http-port", String(port), "--grpc-port", "0"],
+      ],
+    });
+  const names = Array.from({ length: options.agents }, (_, index) => `agent-${index + 1}`);
+  const agents = await Promise.all(names.map(startAgent));
   const api = `http://${host}:${collector.port}`;
   const ledger = (): Promise<LedgerReport> => read(`${api}/api/v1/ledger`);
   return {
@@ -84,6 +85,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     collector,
     agents,
     ledger,
+    async addAgent(name, prepare) {
+      prepare(directoryOf(name));
+      const part = await startAgent(name);
+      agents.push(part);
+      return part;
+    },
     async counted({ agent, startMs }) {
       const range = `from=${startMs}&to=${startMs + windowMs}`;
       const keys = await read<readonly KeySummary[]>(
@@ -130,7 +137,7 @@ async function startPart(about: PartOptions): Promise<Part> {
     brunt = startBrunt([...about.argv(port), "--data-dir", directory], options);
     port = await portOf(brunt, portField);
     const ready = `http://${host}:${port}/${name === "collector" ? "readyz" : "metrics"}`;
-    await until(`${name} is ready`, () => answers(ready), { withinMs: readyMsMax, everyMs: 20 });
+    await until(`${name} is ready`, () => readyAt(ready), { withinMs: readyMsMax, everyMs: 20 });
     return performance.now() - startMs;
   };
   await start();
@@ -163,7 +170,8 @@ export async function metricOf(url: string, name: string): Promise<number> {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Whether the address answers, and well. */
+export async function readyAt(url: string): Promise<boolean> {
   try {
     return (await fetch(url)).ok;
   } catch {

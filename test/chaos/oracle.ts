@@ -80,7 +80,8 @@ export function startSender(options: SenderOptions): Sender {
   };
 }
 
-function requestFor(about: {
+/** `count` spans of this agent's service, numbered from `firstId`, that end now. */
+export function requestFor(about: {
   readonly agent: string;
   readonly nowMs: number;
   readonly count: number;
