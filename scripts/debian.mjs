@@ -8,7 +8,17 @@ import { runQuietly, StepError, step } from "./steps.mjs";
 /** Package, the program that shows it is there, what is skipped without it. */
 const packages = [
   { name: "chromium", program: "/usr/bin/chromium", tests: "the user interface's" },
+  {
+    name: "faketime",
+    program: "/usr/bin/faketime",
+    tests: "those of wrong clocks, in npm run chaos,",
+  },
   { name: "mosquitto", program: "/usr/sbin/mosquitto", tests: "those against a real broker" },
+  {
+    name: "nftables",
+    program: "/usr/sbin/nft",
+    tests: "those of broken networks, in npm run chaos,",
+  },
 ];
 
 const skipped = (names) =>

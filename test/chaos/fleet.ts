@@ -28,7 +28,11 @@ export interface Fleet {
   readonly collector: Part;
   readonly agents: readonly Part[];
   /** One more agent; `prepare` may fill its directory first. */
-  addAgent(name: string, prepare: (directory: string) => void): Promise<Part>;
+  addAgent(
+    name: string,
+    prepare: (directory: string) => void,
+    options?: BruntOptions,
+  ): Promise<Part>;
   /** Spans of the window the collector has under this agent's service. */
   counted(window: Window): Promise<number>;
   ledger(): Promise<LedgerReport>;
@@ -64,20 +68,20 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     argv: (port) => ["collector", "--port", String(port)],
   });
   const url = (options.collectorUrl ?? ((port) => `http://${host}:${port}`))(collector.port);
-  const startAgent = (name: string): Promise<Part> =>
+  const startAgent = (name: string, agentOptions: BruntOptions = {}): Promise<Part> =>
     startPart({
       name,
       host: "127.0.0.1",
       directory: directoryOf(name),
       portField: "httpPort",
-      options: withVariable(options.agent ?? {}, "BRUNT_AGENT_NAME", name),
+      options: withVariable(agentOptions, "BRUNT_AGENT_NAME", name),
       argv: (port) => [
         ...["agent", "--collector", url],
         ...["--http-port", String(port), "--grpc-port", "0"],
       ],
     });
   const names = Array.from({ length: options.agents }, (_, index) => `agent-${index + 1}`);
-  const agents = await Promise.all(names.map(startAgent));
+  const agents = await Promise.all(names.map((name) => startAgent(name, options.agent)));
   const api = `http://${host}:${collector.port}`;
   const ledger = (): Promise<LedgerReport> => read(`${api}/api/v1/ledger`);
   return {
@@ -85,9 +89,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     collector,
     agents,
     ledger,
-    async addAgent(name, prepare) {
+    async addAgent(name, prepare, agentOptions = options.agent) {
       prepare(directoryOf(name));
-      const part = await startAgent(name);
+      const part = await startAgent(name, agentOptions);
       agents.push(part);
       return part;
     },

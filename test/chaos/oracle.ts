@@ -29,6 +29,8 @@ export interface SenderOptions {
   readonly port: () => number;
   readonly spansPerRequest: number;
   readonly everyMs: number;
+  /** How wrong the clock of the application's machine is. */
+  readonly offsetMs?: number;
 }
 
 export interface Sender {
@@ -41,14 +43,14 @@ export interface Sender {
 
 /** Sends until stopped. The times of the spans are the moment they are sent. */
 export function startSender(options: SenderOptions): Sender {
-  const { agent, port, spansPerRequest, everyMs } = options;
+  const { agent, port, spansPerRequest, everyMs, offsetMs = 0 } = options;
   const tallies = new Map<number, Tally>();
   const refused = new Map<number, number>();
   const http = new HttpAgent({ keepAlive: true, maxSockets: 1 });
   let isOpen = true;
   let id = 1;
   const sendOne = async (): Promise<void> => {
-    const nowMs = Date.now();
+    const nowMs = Date.now() + offsetMs;
     const body = requestFor({ agent, nowMs, count: spansPerRequest, firstId: id });
     id += spansPerRequest;
     const status = await post({ http, port: port(), body });
