@@ -28,11 +28,19 @@ export async function writeFully(
 }
 
 /** Replaces the file at `path` as a whole: after a crash it holds the old bytes or the new ones. */
-export async function writeAtomically(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+export async function writeAtomically(
+  disk: Disk,
+  path: string,
+  ...parts: readonly Uint8Array[]
+): Promise<void> {
   const temporary = `${path}.tmp`;
   const file = await disk.open(temporary, "w");
   try {
-    await writeFully(file, bytes, 0);
+    let at = 0;
+    for (const part of parts) {
+      await writeFully(file, part, at);
+      at += part.length;
+    }
     await file.datasync();
   } finally {
     await file.close();

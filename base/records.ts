@@ -18,6 +18,8 @@ const magicAndVersion = 0x4e_52_42 + recordVersion * 2 ** 24;
 export interface Scan {
   /** Views into the scanned bytes, in order. */
   readonly payloads: readonly Uint8Array[];
+  /** Where the record of each payload begins. */
+  readonly offsets: readonly number[];
   /** Places where records were skipped because a checksum, a version or a header was wrong. */
   readonly corrupt: number;
   /** Where the next record goes: the end of the last whole one. */
@@ -26,21 +28,26 @@ export interface Scan {
   readonly tailBytes: number;
 }
 
-/** One record around `payload`. */
-export function frameRecord(payload: Uint8Array): Uint8Array {
-  const record = new Uint8Array(recordHeaderSize + payload.length);
+/** One record whose payload is `parts`, one after the other. */
+export function frameRecord(...parts: readonly Uint8Array[]): Uint8Array {
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  const record = new Uint8Array(recordHeaderSize + size);
+  let at = recordHeaderSize;
+  for (const part of parts) {
+    record.set(part, at);
+    at += part.length;
+  }
   const view = new DataView(record.buffer);
   view.setUint32(0, magicAndVersion, true);
-  view.setUint32(4, payload.length, true);
-  view.setUint32(8, crc32(payload), true);
+  view.setUint32(4, size, true);
+  view.setUint32(8, crc32(record.subarray(recordHeaderSize)), true);
   view.setUint32(12, crc32(record.subarray(0, 12)), true);
-  record.set(payload, recordHeaderSize);
   return record;
 }
 
 /** Several records, one after the other. */
 export function frameRecords(payloads: readonly Uint8Array[]): Uint8Array {
-  const records = payloads.map(frameRecord);
+  const records = payloads.map((payload) => frameRecord(payload));
   const bytes = new Uint8Array(records.reduce((sum, record) => sum + record.length, 0));
   let at = 0;
   for (const record of records) {
@@ -53,6 +60,7 @@ export function frameRecords(payloads: readonly Uint8Array[]): Uint8Array {
 /** Finds every whole record in `bytes`. */
 export function scanRecords(bytes: Uint8Array): Scan {
   const payloads: Uint8Array[] = [];
+  const offsets: number[] = [];
   let corrupt = 0;
   let endOffset = 0;
   let at = nextHeader(bytes, 0);
@@ -64,12 +72,13 @@ export function scanRecords(bytes: Uint8Array): Scan {
     if (payload === undefined) corrupt++;
     else {
       payloads.push(payload);
+      offsets.push(at);
       endOffset = end;
     }
     at = nextHeader(bytes, end);
     if (at < 0 ? bytes.length - end >= recordHeaderSize : at > end) corrupt++;
   }
-  return { payloads, corrupt, endOffset, tailBytes: bytes.length - endOffset };
+  return { payloads, offsets, corrupt, endOffset, tailBytes: bytes.length - endOffset };
 }
 
 /** The payload of the record at `at`, a view; undefined when it is not whole and sound. */
@@ -81,6 +90,11 @@ export function payloadAt(bytes: Uint8Array, at: number): Uint8Array | undefined
   const payload = bytes.subarray(start, end);
   const sum = new DataView(bytes.buffer, bytes.byteOffset + at + 8, 4).getUint32(0, true);
   return crc32(payload) === sum ? payload : undefined;
+}
+
+/** Bytes of the whole record at `at`, by its header; 0 when that is not sound. */
+export function recordSizeAt(bytes: Uint8Array, at: number): number {
+  return isHeader(bytes, at) ? recordHeaderSize + payloadSizeAt(bytes, at) : 0;
 }
 
 function payloadSizeAt(bytes: Uint8Array, at: number): number {

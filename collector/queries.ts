@@ -8,7 +8,6 @@ import { type CompositeKey, keyOf } from "../sketch/key.ts";
 import type { KeySummary, WindowSummary } from "../wire/api-types.ts";
 import type { Store } from "./store/store.ts";
 import { addCube, createLosses, emptyLike, unionOf } from "./windows/add-cube.ts";
-import { decodeContents } from "./windows/window-state.ts";
 
 export interface KeyQuery {
   /** "" for every service. */
@@ -46,9 +45,7 @@ export async function listKeys(
     if (meta.hashKeyId !== hashKeyId) continue;
     const segment = await store.readSegment(meta.summary.windowStartMs);
     if (!segment.ok) return segment;
-    const contents = decodeContents(segment.value);
-    if (!contents.ok) return contents;
-    merged = mergeWider(merged, contents.value.cube);
+    merged = mergeWider(merged, segment.value.contents.cube);
   }
   return ok(summaries(merged, query));
 }

@@ -1,7 +1,7 @@
 /** Half-edges of a window: their order, and their bytes in a segment. */
 import { createByteReader, createByteWriter } from "../../base/bytes.ts";
 import { ok, type Result, refuse } from "../../base/result.ts";
-import type { KeyTable } from "../../sketch/key.ts";
+import type { KeyId } from "../../sketch/key.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
 
 const version = 1;
@@ -37,23 +37,29 @@ export function encodeHalfEdges(halfEdges: readonly HalfEdgeInWindow[]): Uint8Ar
   return writer.finish();
 }
 
-export function decodeHalfEdges(bytes: Uint8Array, keys: KeyTable): Result<HalfEdgeInWindow[]> {
+/** Half-edges whose key `idOf` does not know, because its block is lost, are left out. */
+export function decodeHalfEdges(
+  bytes: Uint8Array,
+  idOf: (place: number) => KeyId | undefined,
+): Result<HalfEdgeInWindow[]> {
   const reader = createByteReader(bytes);
   if (reader.u8() !== version) return refuse("STORE_CORRUPT", "half-edges of an unknown format");
   const halfEdges: HalfEdgeInWindow[] = [];
   for (let left = reader.varint(); left > 0 && reader.problem === undefined; left--) {
     const flags = reader.u8();
-    halfEdges.push({
-      side: (flags & calleeFlag) !== 0 ? "callee" : "caller",
+    const half = {
+      side: (flags & calleeFlag) !== 0 ? ("callee" as const) : ("caller" as const),
       failed: (flags & failedFlag) !== 0,
       shift: reader.u8(),
       idLow: reader.u32(),
       idHigh: reader.u32(),
-      key: reader.varint(),
+      place: reader.varint(),
       startMs: reader.varint(),
       durationNs: reader.varint(),
-    });
-    if ((halfEdges.at(-1)?.key ?? 0) >= keys.size) reader.reject("a half-edge of an unknown key");
+    };
+    const { place, ...rest } = half;
+    const key = idOf(place);
+    if (key !== undefined) halfEdges.push({ ...rest, key });
   }
   if (reader.problem !== undefined) return refuse("STORE_CORRUPT", reader.problem);
   return ok(halfEdges);

@@ -1,127 +1,276 @@
 /**
- * Closed windows on disk: one immutable file each, replaced as a whole when late data revises the
- * window, unlinked when it is past retention.
+ * The windows of one level and source: a directory of immutable files, one a window. New content
+ * is a new file under the next revision, after which the old one goes; a crash between the two
+ * leaves both, and the higher revision counts.
  *
- * A file is four records: what the window index needs (JSON), the decision's events (JSON), the
- * cube, the half-edges. The index of all
- * windows is held in memory and is read back from the first record of each file.
+ * Names are `<window start>.<revision>.window`. A file whose content says otherwise was put there
+ * by somebody else; it is put where it belongs, or dropped if that is there already.
  */
 import type { Disk } from "../../base/disk.ts";
-import { numberedFiles, writeAtomically } from "../../base/files.ts";
-import { frameRecords, scanRecords } from "../../base/records.ts";
-import type { Result } from "../../base/result.ts";
-import { ok, refuse } from "../../base/result.ts";
-import type { WindowSummary } from "../../wire/api-types.ts";
+import { writeAtomically } from "../../base/files.ts";
+import { ok, type Result, refuse } from "../../base/result.ts";
 import type { IncidentEvent } from "../decide.ts";
+import type { Block } from "./blocks.ts";
+import { Catalogue, type CatalogueEntry } from "./catalogue.ts";
+import { ContentsReader, type WindowContents } from "./contents.ts";
+import { findBlocks, type WantedBlocks } from "./find-blocks.ts";
+import {
+  encodeSegment,
+  isSameSegment,
+  type Part,
+  parseEvents,
+  parseTable,
+  readRecords,
+  type SegmentMeta,
+  type SegmentRecord,
+  type Source,
+} from "./segment-file.ts";
+import { sortOut } from "./sort-out.ts";
 
-export interface SegmentMeta {
-  readonly summary: WindowSummary;
-  readonly windowEndMs: number;
-  /** The log sequence number up to which the window's batches are inside. */
-  readonly lsn: number;
-  /** Number of the decision on this content, rising over all windows; 0 when never decided. */
-  readonly closing: number;
-  readonly decidedAtMs: number;
-  /** The key its customers are hashed with; sketches under different keys are never merged. */
-  readonly hashKeyId: string;
+export interface SegmentsOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly lengthMs: number;
+  readonly source: Source;
+  /** Told how many records are damaged, or files missing, whenever some are found. */
+  readonly onDamage: (records: number) => void;
 }
 
-export interface Segment {
+/** What is to be stored; the store gives it revision and source. */
+export interface NewSegment {
+  readonly meta: Omit<SegmentMeta, "revision" | "source" | "parts">;
+  readonly events: readonly IncidentEvent[];
+  readonly blocks: readonly Block[];
+}
+
+export interface StoredWindow {
   readonly meta: SegmentMeta;
   readonly events: readonly IncidentEvent[];
-  /** The window's cube, encoded canonically. */
-  readonly cube: Uint8Array;
-  readonly halfEdges: Uint8Array;
+  readonly contents: WindowContents;
+  /** Blocks that are damaged. */
+  readonly lost: number;
 }
 
-const namePattern = /^(\d{1,15})\.window$/;
-const metaReadSize = 4_096;
+interface OwnRecords {
+  readonly records: readonly SegmentRecord[];
+  readonly corrupt: number;
+}
 
 export class Segments {
-  readonly #directory: string;
-  readonly #disk: Disk;
-  readonly #index = new Map<number, SegmentMeta>();
+  readonly lengthMs: number;
+  readonly source: Source;
+  readonly #options: SegmentsOptions;
+  readonly #catalogue: Catalogue;
+  #index = new Map<number, CatalogueEntry>();
   #newestFirst: readonly SegmentMeta[] | undefined;
+  #size = 0;
+  /** Files being read, by name, with how many read them; and those that go when they are done. */
+  readonly #readers = new Map<string, number>();
+  readonly #doomed = new Set<string>();
+  /** What changes the directory happens one after the other. */
+  #changes: Promise<unknown> = Promise.resolve();
 
-  constructor(directory: string, disk: Disk) {
-    this.#directory = directory;
-    this.#disk = disk;
+  constructor(options: SegmentsOptions) {
+    this.#options = options;
+    this.lengthMs = options.lengthMs;
+    this.source = options.source;
+    this.#catalogue = new Catalogue(options.disk, options.directory);
   }
 
-  /** Reads the index; gives how many files are damaged. Those are left for a person to look at. */
-  async recover(): Promise<number> {
-    let corrupt = 0;
-    for (const { path, number } of await numberedFiles(this.#disk, this.#directory, namePattern)) {
-      const meta = await readMeta(this.#disk, path);
-      if (meta === undefined) corrupt++;
-      else this.#index.set(number, meta);
-    }
-    return corrupt;
+  get count(): number {
+    return this.#index.size;
+  }
+
+  /** Bytes of all files. */
+  get size(): number {
+    return this.#size;
+  }
+
+  async recover(): Promise<void> {
+    const { disk, directory } = this.#options;
+    await disk.makeDirectory(directory);
+    const known = await this.#catalogue.load();
+    await this.#sortOut(known.entries, known.corrupt);
+  }
+
+  async #sortOut(known: ReadonlyMap<string, CatalogueEntry>, damaged: number): Promise<void> {
+    const found = await sortOut(this.#options, known);
+    this.#index = new Map();
+    this.#size = 0;
+    for (const entry of found.entries) this.#take(entry);
+    const isRight = damaged === 0 && found.entries.every(({ name }) => known.has(name));
+    if (isRight && known.size > 0) await this.#catalogue.resume(found.entries.length);
+    else await this.#catalogue.open(found.entries);
+    this.#options.onDamage(damaged + found.damaged);
+  }
+
+  #take(entry: CatalogueEntry): void {
+    const { windowStartMs } = entry.meta.summary;
+    this.#size += entry.size - (this.#index.get(windowStartMs)?.size ?? 0);
+    this.#index.set(windowStartMs, entry);
+    this.#newestFirst = undefined;
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changes.then(change);
+    this.#changes = done.catch(() => undefined);
+    return done;
   }
 
   meta(windowStartMs: number): SegmentMeta | undefined {
-    return this.#index.get(windowStartMs);
+    return this.#index.get(windowStartMs)?.meta;
   }
 
   /** Every window, newest first. */
   newestFirst(): readonly SegmentMeta[] {
-    this.#newestFirst ??= [...this.#index.values()].sort(
-      (a, b) => b.summary.windowStartMs - a.summary.windowStartMs,
-    );
+    this.#newestFirst ??= [...this.#index.values()]
+      .map(({ meta }) => meta)
+      .sort((a, b) => b.summary.windowStartMs - a.summary.windowStartMs);
     return this.#newestFirst;
   }
 
-  async write(segment: Segment): Promise<void> {
+  /** Makes new content of a window durable; its revision is above `revisionMin`. */
+  write(
+    segment: NewSegment,
+    { revisionMin = 0, parts = [] }: { revisionMin?: number; parts?: readonly Part[] } = {},
+  ): Promise<SegmentMeta> {
+    return this.#inTurn(() => this.#write(segment, revisionMin, parts));
+  }
+
+  async #write(
+    segment: NewSegment,
+    revisionMin: number,
+    parts: readonly Part[],
+  ): Promise<SegmentMeta> {
+    const { disk, directory, source } = this.#options;
     const { windowStartMs } = segment.meta.summary;
-    const records = [
-      Buffer.from(JSON.stringify(segment.meta)),
-      Buffer.from(JSON.stringify(segment.events)),
-      segment.cube,
-      segment.halfEdges,
-    ];
-    await writeAtomically(this.#disk, this.#path(windowStartMs), frameRecords(records));
-    this.#index.set(windowStartMs, segment.meta);
-    this.#newestFirst = undefined;
+    const before = this.#index.get(windowStartMs);
+    const revision = Math.max(before?.meta.revision ?? 0, revisionMin) + 1;
+    const meta: SegmentMeta = { ...segment.meta, revision, source, parts };
+    const { records, headSize, size } = encodeSegment(meta, segment.events, segment.blocks);
+    const name = `${windowStartMs}.${revision}.window`;
+    await writeAtomically(disk, `${directory}/${name}`, ...records);
+    const entry: CatalogueEntry = { name, size, headSize, meta };
+    this.#take(entry);
+    await this.#catalogue.add(entry);
+    if (before !== undefined) await this.#unlink(before.name);
+    if (this.#catalogue.isStale) await this.#catalogue.open([...this.#index.values()]);
+    return meta;
   }
 
-  async read(windowStartMs: number): Promise<Result<Segment>> {
-    const path = this.#path(windowStartMs);
-    const { payloads, corrupt } = scanRecords((await this.#disk.read(path)) ?? new Uint8Array(0));
-    const [meta, events, cube, halfEdges] = payloads;
-    if (corrupt > 0 || halfEdges === undefined || !meta || !events || !cube) {
-      return refuse("STORE_CORRUPT", `${path} has a damaged record`);
+  async read(windowStartMs: number): Promise<Result<StoredWindow>> {
+    const entry = this.#index.get(windowStartMs);
+    let own = entry === undefined ? undefined : await this.#recordsOf(entry);
+    if (entry !== undefined && own === undefined) {
+      const now = await this.#sortOutFor(entry);
+      own = now === undefined ? undefined : await this.#recordsOf(now);
     }
-    return ok({ meta: parseJson(meta), events: parseJson(events), cube, halfEdges });
-  }
-
-  /** Unlinks the windows that ended before `beforeMs`. */
-  async expire(beforeMs: number): Promise<number> {
-    const old = [...this.#index].filter(([, meta]) => meta.windowEndMs < beforeMs);
-    for (const [windowStartMs] of old) {
-      await this.#disk.remove(this.#path(windowStartMs));
-      this.#index.delete(windowStartMs);
+    if (entry === undefined || own === undefined) {
+      const { directory } = this.#options;
+      const message = `nothing of window ${windowStartMs} in ${directory} is readable`;
+      return refuse("STORE_CORRUPT", message);
     }
-    if (old.length > 0) this.#newestFirst = undefined;
-    return old.length;
+    const contents = new ContentsReader(windowStartMs);
+    let events: readonly IncidentEvent[] = [];
+    let blocks = 0;
+    let expected = 0;
+    for (const { kind, body } of own.records) {
+      if (kind === "table") expected = parseTable(body).blocks.length;
+      else if (kind === "events") events = parseEvents(body);
+      else if (kind !== "meta" && contents.add(kind, body).ok) blocks++;
+    }
+    if (own.corrupt > 0) this.#options.onDamage(own.corrupt);
+    const { meta } = entry;
+    return ok({ meta, events, contents: contents.finish(), lost: Math.max(0, expected - blocks) });
   }
 
-  #path(windowStartMs: number): string {
-    return `${this.#directory}/${windowStartMs}.window`;
+  /** The file's own records; undefined when it holds none of this window. */
+  #recordsOf(entry: CatalogueEntry): Promise<OwnRecords | undefined> {
+    const { disk, directory } = this.#options;
+    return this.#reading(entry, async () => {
+      const all = await readRecords(disk, `${directory}/${entry.name}`);
+      const records = all.records.filter(({ meta }) => isSameSegment(meta, entry.meta));
+      if (records.length === 0) return undefined;
+      return { records, corrupt: all.corrupt + all.records.length - records.length };
+    });
   }
-}
 
-async function readMeta(disk: Disk, path: string): Promise<SegmentMeta | undefined> {
-  const start = await disk.read(path, { position: 0, size: metaReadSize });
-  const first = start === undefined ? undefined : scanRecords(start).payloads[0];
-  return first === undefined || first[0] !== 0x7b ? undefined : parseMeta(first);
-}
+  /** A file is not what its name says: finds out what all are, and where this window is now. */
+  async #sortOutFor(entry: CatalogueEntry): Promise<CatalogueEntry | undefined> {
+    const { windowStartMs } = entry.meta.summary;
+    await this.#inTurn(async () => {
+      if (this.#index.get(windowStartMs) === entry) await this.#sortOut(new Map(), 1);
+    });
+    const now = this.#index.get(windowStartMs);
+    return now !== undefined && isSameSegment(now.meta, entry.meta) ? now : undefined;
+  }
 
-function parseMeta(bytes: Uint8Array): SegmentMeta | undefined {
-  const meta = parseJson<Partial<SegmentMeta>>(bytes);
-  return meta.summary === undefined ? undefined : (meta as SegmentMeta);
-}
+  /** The blocks of one kind whose keys may start with `prefix`, in order, as they are read. */
+  async *blocks(windowStartMs: number, wanted: WantedBlocks): AsyncGenerator<Uint8Array> {
+    const entry = this.#index.get(windowStartMs);
+    if (entry === undefined || (yield* this.#blocksOf(entry, wanted))) return;
+    const now = await this.#sortOutFor(entry);
+    if (now !== undefined) yield* this.#blocksOf(now, wanted);
+  }
 
-/** The checksum holds, so this is what we wrote. */
-function parseJson<T>(bytes: Uint8Array): T {
-  return JSON.parse(Buffer.from(bytes).toString("utf8")) as T;
+  async *#blocksOf(
+    entry: CatalogueEntry,
+    wanted: WantedBlocks,
+  ): AsyncGenerator<Uint8Array, boolean> {
+    const { disk, directory, onDamage } = this.#options;
+    this.#hold(entry.name);
+    try {
+      const path = `${directory}/${entry.name}`;
+      return yield* findBlocks({ disk, path, entry, onDamage }, wanted);
+    } finally {
+      await this.#release(entry.name);
+    }
+  }
+
+  async #reading<T>(entry: CatalogueEntry, read: () => Promise<T>): Promise<T> {
+    this.#hold(entry.name);
+    try {
+      return await read();
+    } finally {
+      await this.#release(entry.name);
+    }
+  }
+
+  #hold(name: string): void {
+    this.#readers.set(name, (this.#readers.get(name) ?? 0) + 1);
+  }
+
+  async #release(name: string): Promise<void> {
+    const readers = (this.#readers.get(name) ?? 1) - 1;
+    if (readers > 0) this.#readers.set(name, readers);
+    else this.#readers.delete(name);
+    if (readers === 0 && this.#doomed.delete(name)) await this.#unlink(name);
+  }
+
+  async #unlink(name: string): Promise<void> {
+    if (this.#readers.has(name)) this.#doomed.add(name);
+    else await this.#options.disk.remove(`${this.#options.directory}/${name}`);
+  }
+
+  /** Unlinks windows; gives the bytes that are free now. */
+  remove(windowStartsMs: readonly number[]): Promise<number> {
+    return this.#inTurn(async () => {
+      const gone = windowStartsMs.flatMap((startMs) => this.#index.get(startMs) ?? []);
+      if (gone.length === 0) return 0;
+      await this.#catalogue.remove(gone.map(({ name }) => name));
+      const before = this.#size;
+      for (const { name, size, meta } of gone) {
+        await this.#unlink(name);
+        this.#index.delete(meta.summary.windowStartMs);
+        this.#size -= size;
+      }
+      this.#newestFirst = undefined;
+      return before - this.#size;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#changes;
+    await this.#catalogue.close();
+  }
 }

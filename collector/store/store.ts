@@ -16,7 +16,8 @@ import type { Result } from "../../base/result.ts";
 import type { StreamEvent } from "../../wire/api-types.ts";
 import { BatchLog, type LogEntry, type LogVisitor } from "./batch-log.ts";
 import { EventsJournal, type UnnumberedEvent } from "./events-journal.ts";
-import { type Segment, type SegmentMeta, Segments } from "./segments.ts";
+import type { SegmentMeta } from "./segment-file.ts";
+import { type NewSegment, Segments, type StoredWindow } from "./segments.ts";
 
 export interface DeciderState {
   /** The last decision the state includes. */
@@ -37,11 +38,11 @@ export interface Store {
   /** Begins a new log file between two groups of batches. */
   rotateLog(): Promise<void>;
   /** Makes a closed window durable and releases its batches. */
-  writeSegment(segment: Segment): Promise<void>;
+  writeSegment(segment: NewSegment): Promise<void>;
   segmentMeta(windowStartMs: number): SegmentMeta | undefined;
   /** The closed windows, newest first. */
   segmentsNewestFirst(): readonly SegmentMeta[];
-  readSegment(windowStartMs: number): Promise<Result<Segment>>;
+  readSegment(windowStartMs: number): Promise<Result<StoredWindow>>;
   expireSegments(beforeMs: number): Promise<number>;
   appendEvents(
     closing: number,
@@ -86,7 +87,14 @@ export function createFileStore(options: FileStoreOptions): Store {
     disk,
     generationBytesMax: options.logFileBytesMax ?? logFileBytesMaxDefault,
   });
-  const segments = new Segments(directories.windows, disk);
+  let onDamage: (records: number) => void = () => {};
+  const segments = new Segments({
+    disk,
+    directory: directories.windows,
+    lengthMs: 10_000,
+    source: "received",
+    onDamage: (records) => onDamage(records),
+  });
   const events = new EventsJournal(directories.events, disk);
   let disown = async (): Promise<void> => {};
   return {
@@ -95,7 +103,8 @@ export function createFileStore(options: FileStoreOptions): Store {
       disown = await disk.own(directory);
       for (const path of Object.values(directories)) await disk.makeDirectory(path);
       await disk.syncDirectory(directory);
-      visitor.corrupt(await segments.recover());
+      onDamage = (records) => visitor.corrupt(records);
+      await segments.recover();
       visitor.corrupt(await events.recover());
       await log.recover(visitor, headState);
     },
@@ -117,7 +126,11 @@ export function createFileStore(options: FileStoreOptions): Store {
     segmentMeta: (windowStartMs) => segments.meta(windowStartMs),
     segmentsNewestFirst: () => segments.newestFirst(),
     readSegment: (windowStartMs) => segments.read(windowStartMs),
-    expireSegments: (beforeMs) => segments.expire(beforeMs),
+    async expireSegments(beforeMs) {
+      const old = segments.newestFirst().filter(({ windowEndMs }) => windowEndMs < beforeMs);
+      await segments.remove(old.map(({ summary }) => summary.windowStartMs));
+      return old.length;
+    },
     appendEvents: (closing, unnumbered) => events.append(closing, unnumbered),
     events,
     async saveDecider(state) {
@@ -128,6 +141,7 @@ export function createFileStore(options: FileStoreOptions): Store {
     async close() {
       await log.close();
       await events.close();
+      await segments.close();
       await disown();
     },
   };

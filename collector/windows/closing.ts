@@ -13,14 +13,16 @@ import type { Meter } from "../../base/meter.ts";
 import { ok, type Result } from "../../base/result.ts";
 import type { StreamEvent, WindowSummary } from "../../wire/api-types.ts";
 import type { Decider, Decision } from "../decide.ts";
+import { decodeContents } from "../store/contents.ts";
 import type { UnnumberedEvent } from "../store/events-journal.ts";
-import type { Segment, SegmentMeta } from "../store/segments.ts";
+import type { SegmentMeta } from "../store/segment-file.ts";
+import type { NewSegment } from "../store/segments.ts";
 import type { Store } from "../store/store.ts";
 import type { Losses } from "./add-cube.ts";
 import type { Coverage } from "./liveness.ts";
 import {
-  addSegment,
-  decodeContents,
+  addStored,
+  type Earlier,
   type SealedWindow,
   sealWindow,
   totalsOf,
@@ -60,7 +62,7 @@ const nothing: Decision = { anomalies: 0, events: [] };
 
 export class Closings {
   readonly #options: ClosingOptions;
-  readonly #unsaved = new Map<number, Segment>();
+  readonly #unsaved = new Map<number, NewSegment>();
   #chain: Promise<void> = Promise.resolve();
   #closing = 0;
   #savedClosing = 0;
@@ -97,12 +99,11 @@ export class Closings {
   async #relearn(meta: SegmentMeta): Promise<void> {
     const { store } = this.#options;
     const segment = await store.readSegment(meta.summary.windowStartMs);
-    const contents = segment.ok ? decodeContents(segment.value) : segment;
-    if (!segment.ok || !contents.ok) {
+    if (!segment.ok) {
       this.#countCorrupt();
       return;
     }
-    this.#decide({ ...contents.value, ...meta.summary }, meta.decidedAtMs);
+    this.#decide({ ...segment.value.contents, ...meta.summary }, meta.decidedAtMs);
     if (meta.closing > store.events.closing) await this.#announce(segment.value);
   }
 
@@ -136,20 +137,19 @@ export class Closings {
     const earlier = await this.#addEarlier(window);
     if (earlier !== undefined && earlier.closing > this.#savedClosing) await this.saveDecider();
     const sealed = sealWindow(window);
-    if (!sealed.ok) throw new Error(sealed.error.message);
     const decidedAtMs = decide ? nowMs : (earlier?.decidedAtMs ?? nowMs);
     const known = {
       ...betterCoverage(coverage, earlier?.summary),
       revised: revised || earlier !== undefined,
       windowStartMs: window.startMs,
     };
-    const decision = decide ? this.#decide({ ...sealed.value, ...known }, decidedAtMs) : nothing;
+    const decision = decide ? this.#decide({ ...sealed, ...known }, decidedAtMs) : nothing;
     const closing = decide ? ++this.#closing : (earlier?.closing ?? 0);
     const anomalies = decide ? decision.anomalies : (earlier?.summary.anomalies ?? 0);
-    const { spans, errors } = totalsOf(sealed.value.cube);
-    const segment: Segment = {
+    const { spans, errors } = totalsOf(sealed.cube);
+    const segment: NewSegment = {
       meta: {
-        summary: { ...known, spans, errors, keys: sealed.value.cube.cells.size, anomalies },
+        summary: { ...known, spans, errors, keys: sealed.cube.cells.size, anomalies },
         windowEndMs: window.startMs + windowLengthMs,
         lsn: window.lsn,
         closing,
@@ -157,8 +157,7 @@ export class Closings {
         hashKeyId: window.hashKeyId,
       },
       events: decision.events,
-      cube: sealed.value.cubeBytes,
-      halfEdges: sealed.value.halfEdgeBytes,
+      blocks: sealed.blocks,
     };
     await this.#save(segment);
     if (decide) await this.#announce(segment);
@@ -167,19 +166,21 @@ export class Closings {
   }
 
   /** Merges what the window held when it was closed before. */
-  async #addEarlier(window: WindowState): Promise<SegmentMeta | undefined> {
+  async #addEarlier(window: WindowState): Promise<Earlier["meta"] | undefined> {
     const { store, limits, losses } = this.#options;
-    const segment = await this.#segmentOf(window.startMs);
-    if (segment === undefined) return undefined;
-    const added = segment.ok ? addSegment(window, segment.value, { limits, losses }) : segment;
-    if (!added.ok) this.#countCorrupt();
-    return segment.ok ? segment.value.meta : store.segmentMeta(window.startMs);
+    const earlier = await this.#earlierOf(window.startMs);
+    if (earlier === undefined) return undefined;
+    if (earlier.ok) addStored(window, earlier.value, { limits, losses });
+    else this.#countCorrupt();
+    return earlier.ok ? earlier.value.meta : store.segmentMeta(window.startMs);
   }
 
-  async #segmentOf(startMs: number): Promise<Result<Segment> | undefined> {
+  async #earlierOf(startMs: number): Promise<Result<Earlier> | undefined> {
     const { store } = this.#options;
     const unsaved = this.#unsaved.get(startMs);
-    if (unsaved !== undefined) return ok(unsaved);
+    if (unsaved !== undefined) {
+      return ok({ meta: unsaved.meta, contents: decodeContents(startMs, unsaved.blocks) });
+    }
     return store.segmentMeta(startMs) === undefined ? undefined : store.readSegment(startMs);
   }
 
@@ -204,7 +205,7 @@ export class Closings {
     }
   }
 
-  async #save(segment: Segment): Promise<void> {
+  async #save(segment: NewSegment): Promise<void> {
     const { store, meter, log } = this.#options;
     const { windowStartMs } = segment.meta.summary;
     try {
@@ -221,7 +222,7 @@ export class Closings {
     for (const segment of [...this.#unsaved.values()]) await this.#save(segment);
   }
 
-  async #announce({ meta, events }: Segment): Promise<void> {
+  async #announce({ meta, events }: Pick<NewSegment, "meta" | "events">): Promise<void> {
     const { store, publish, log } = this.#options;
     const atMs = meta.decidedAtMs;
     const unnumbered: UnnumberedEvent[] = [

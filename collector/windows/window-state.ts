@@ -1,25 +1,15 @@
 /** One window while batches are still added to it. */
-import { createByteReader, createByteWriter } from "../../base/bytes.ts";
-import { ok, type Result } from "../../base/result.ts";
-import {
-  type Cube,
-  type CubeLimits,
-  createCube,
-  decodeCube,
-  encodeCube,
-} from "../../sketch/cube.ts";
+import { type Cube, type CubeLimits, createCube } from "../../sketch/cube.ts";
 import type { WindowBatch } from "../../wire/sketch-batch.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
-import type { Segment } from "../store/segments.ts";
+import type { Block } from "../store/blocks.ts";
+import { canonicalContents, encodeContents, type WindowContents } from "../store/contents.ts";
+import type { NewSegment } from "../store/segments.ts";
 import { addCube, emptyLike, type Losses, unionOf } from "./add-cube.ts";
-import { compareHalfEdges, decodeHalfEdges, encodeHalfEdges } from "./half-edges.ts";
 
 export interface WindowLimits extends CubeLimits {
   readonly halfEdgesMax: number;
 }
-
-/** What was stored under other limits is still read. */
-const storedLimits: CubeLimits = { keysMax: 2 ** 22, edgesMax: 2 ** 22 };
 
 export interface WindowState {
   readonly startMs: number;
@@ -63,14 +53,9 @@ export function addBatch(
   window.hashKeyId = batch.hashKeyId;
 }
 
-interface Contents {
-  readonly cube: Cube;
-  readonly halfEdges: readonly HalfEdgeInWindow[];
-}
-
 function addContents(
   window: WindowState,
-  contents: Contents,
+  contents: WindowContents,
   context: { readonly limits: WindowLimits; readonly losses: Losses },
 ): void {
   const { limits, losses } = context;
@@ -94,60 +79,51 @@ function widen(window: WindowState, dimensions: readonly string[], losses: Losse
   window.cube = cube;
 }
 
-/** Adds what a segment holds, to revise it; when both are too much, the late data is folded. */
-export function addSegment(
+/** What a window held when it was closed before. */
+export interface Earlier {
+  readonly meta: NewSegment["meta"];
+  readonly contents: WindowContents;
+}
+
+/** Adds what was stored of it, to revise it; when both are too much, the late data is folded. */
+export function addStored(
   window: WindowState,
-  segment: Segment,
+  earlier: Earlier,
   context: { readonly limits: WindowLimits; readonly losses: Losses },
-): Result<undefined> {
-  const { keysMax } = context.limits;
-  const earlier = decodeContents(segment, { ...storedLimits, keysMax });
-  if (!earlier.ok) return earlier;
-  const late: Contents = { cube: window.cube, halfEdges: window.halfEdges };
-  window.cube = earlier.value.cube;
-  window.halfEdges = [...earlier.value.halfEdges];
+): void {
+  const { meta, contents } = earlier;
+  const late: WindowContents = { cube: window.cube, halfEdges: window.halfEdges };
+  window.cube = withRoom(contents.cube, context.limits);
+  window.halfEdges = [...contents.halfEdges];
   addContents(window, late, context);
-  window.lsn = Math.max(window.lsn, segment.meta.lsn);
-  if (window.hashKeyId === "") window.hashKeyId = segment.meta.hashKeyId;
-  return ok(undefined);
+  window.lsn = Math.max(window.lsn, meta.lsn);
+  if (window.hashKeyId === "") window.hashKeyId = meta.hashKeyId;
 }
 
-/** The cube and half-edges of a segment, as a decider takes them. */
-export function decodeContents(
-  segment: Segment,
-  limits: CubeLimits = storedLimits,
-): Result<Contents> {
-  const cube = decodeCube(createByteReader(segment.cube), limits);
-  if (!cube.ok) return cube;
-  const halfEdges = decodeHalfEdges(segment.halfEdges, cube.value.keys);
-  if (!halfEdges.ok) return halfEdges;
-  return ok({ cube: cube.value, halfEdges: halfEdges.value });
+/** The same cube, taking new keys and edges up to other limits. */
+function withRoom(cube: Cube, { keysMax, edgesMax }: CubeLimits): Cube {
+  const { dimensions, keys, root } = cube.keys;
+  const table = {
+    ...{ dimensions, keys, root },
+    keysMax: Math.max(keysMax, keys.length),
+    get size() {
+      return keys.length;
+    },
+  };
+  return { ...cube, keys: table, edgesMax };
 }
 
-export interface SealedWindow extends Contents {
-  readonly cubeBytes: Uint8Array;
-  readonly halfEdgeBytes: Uint8Array;
+export interface SealedWindow extends WindowContents {
+  readonly blocks: readonly Block[];
 }
 
 /**
- * The window in its canonical form. The cube is read back from its own bytes, so what is decided
- * on never depends on the order in which batches came, and is what a replay will read.
+ * The window in its canonical form, so that what is decided on never depends on the order in which
+ * batches came, and is what a replay will read.
  */
-export function sealWindow(window: WindowState): Result<SealedWindow> {
-  const writer = createByteWriter();
-  const places = encodeCube(writer, window.cube);
-  const cubeBytes = writer.finish();
-  const decoded = decodeCube(createByteReader(cubeBytes), storedLimits);
-  if (!decoded.ok) return decoded;
-  const halfEdges = window.halfEdges
-    .map((half) => ({ ...half, key: places[half.key] as number }))
-    .sort(compareHalfEdges);
-  return ok({
-    cube: decoded.value,
-    halfEdges,
-    cubeBytes,
-    halfEdgeBytes: encodeHalfEdges(halfEdges),
-  });
+export function sealWindow(window: WindowState): SealedWindow {
+  const contents = canonicalContents(window);
+  return { ...contents, blocks: encodeContents(contents) };
 }
 
 export function totalsOf(cube: Cube): WindowTotals {

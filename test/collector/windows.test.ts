@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { scanRecords } from "../../base/records.ts";
+import { nodeDisk } from "../../cli/node-disk.ts";
+import { readRecords } from "../../collector/store/segment-file.ts";
 import {
   type BatchSpec,
   metric,
@@ -16,13 +17,15 @@ import { temporaryDirectory } from "./temporary.ts";
 
 const seed = 77;
 
-/** The stored cube and half-edges of a window. */
-function stored(dataDir: string, window: number): string {
-  const path = join(dataDir, "windows", `${startMs + window * windowMs}.window`);
-  const { payloads } = scanRecords(readFileSync(path));
-  return payloads
-    .slice(2)
-    .map((payload) => Buffer.from(payload).toString("hex"))
+/** The stored cells, edges and half-edges of a window. */
+async function stored(dataDir: string, window: number): Promise<string> {
+  const directory = join(dataDir, "windows");
+  const start = `${startMs + window * windowMs}.`;
+  const name = readdirSync(directory).find((file) => file.startsWith(start));
+  const { records } = await readRecords(nodeDisk, join(directory, name ?? "none"));
+  return records
+    .filter(({ kind }) => kind === "keys" || kind === "edges" || kind === "halfEdges")
+    .map(({ body }) => Buffer.from(body).toString("hex"))
     .join("|");
 }
 
@@ -235,13 +238,13 @@ describe("closing", () => {
         [1, false],
         [2, true],
       ]);
-      const before = stored(dataDir, 0);
+      const before = await stored(dataDir, 0);
       await advance(700_000);
       const decided = decider.seen.length;
       await send({ seq: 3, window: 0, spans: one });
       await advance(2_000);
       expect(decider.seen.slice(decided).some(({ spans: n }) => n > 0)).toBe(false);
-      expect(stored(dataDir, 0)).not.toBe(before);
+      expect(await stored(dataDir, 0)).not.toBe(before);
       clock.advance(49 * 3_600_000);
       await collector.settled();
       await send({ seq: 4, window: 0, spans: one });
