@@ -13,6 +13,7 @@ import { type Ack, type CollectorLink, refusalOf, type Thresholds } from "../wir
 import type {
   IncidentDetail,
   KeySummary,
+  LedgerReport,
   RootCauseGraph,
   StreamEvent,
   WindowSummary,
@@ -20,23 +21,15 @@ import type {
 import type { CollectorConfig } from "./config.ts";
 import type { Decider } from "./decide.ts";
 import { Ingest } from "./ingest/ingest.ts";
+import { ledgerOf } from "./ingest/ledger.ts";
 import { Streams } from "./ingest/streams.ts";
-import { addCollectorMetrics } from "./metrics.ts";
+import { addCollectorMetrics, addLedgerMetrics } from "./metrics.ts";
 import { type KeyQuery, listKeys, listWindows } from "./queries.ts";
 import { createFileStore, type Store } from "./store/store.ts";
 import { createLosses } from "./windows/add-cube.ts";
-import { type Closing, Closings, corruptRecords } from "./windows/closing.ts";
-import {
-  coverageNow,
-  coverageOf,
-  isAnyoneExpected,
-  learnWeights,
-  liveWatermarkMs,
-  type Reported,
-  reportersOf,
-} from "./windows/liveness.ts";
-import { Reporters } from "./windows/reporters.ts";
-import { Silence } from "./windows/silence.ts";
+import { Closings, corruptRecords } from "./windows/closing.ts";
+import { coverageNow } from "./windows/liveness.ts";
+import { WindowCloser } from "./windows/window-closer.ts";
 import { WindowTable } from "./windows/window-table.ts";
 
 export interface CollectorSettings {
@@ -71,6 +64,8 @@ export interface CollectorCore {
   graph(): RootCauseGraph;
   keys(query: KeyQuery): Promise<Result<readonly KeySummary[]>>;
   closedWindows(limit: number): readonly WindowSummary[];
+  /** What became of every span that agents sealed. */
+  ledger(): LedgerReport;
   /** Why the collector is not ready; undefined when it is. */
   notReady(): Problem | undefined;
 }
@@ -102,13 +97,11 @@ class Core implements CollectorCore {
   readonly #settings: CollectorSettings;
   readonly #closings: Closings;
   readonly #ingest: Ingest;
-  readonly #reporters = new Reporters();
-  readonly #silence: Silence;
+  readonly #closer: WindowCloser;
   #listener: (events: readonly StreamEvent[]) => void = () => {};
   #phase: Phase = "new";
   #cancels: Cancel[] = [];
   #stopped: Promise<void> | undefined;
-  #closeLagMs = 0;
 
   constructor(config: CollectorConfig, settings: CollectorSettings) {
     const { clock, log, meter, decider } = settings;
@@ -135,7 +128,11 @@ class Core implements CollectorCore {
       blocked: () => this.#closings.blocked,
       onHeard: () => this.#closeDue(),
     });
-    this.#silence = new Silence(log);
+    const allStreams = () => streams.values();
+    const closings = this.#closings;
+    this.#closer = new WindowCloser({
+      ...{ log, windowLengthMs, windows, closings, streams: allStreams },
+    });
     this.link = {
       send: async (batch) => {
         const taken = await this.accept(batch);
@@ -144,11 +141,12 @@ class Core implements CollectorCore {
       },
       thresholds: async () => this.thresholds(),
     };
+    addLedgerMetrics(meter, allStreams);
     addCollectorMetrics(meter, {
       ...{ store, streams, losses, windows },
-      coverageNow: () => coverageNow(streams.values(), clock.nowMs()),
-      coverage: () => this.#silence.coverage,
-      closeLagMs: () => this.#closeLagMs,
+      coverageNow: () => coverageNow(allStreams(), clock.nowMs()),
+      coverage: () => this.#closer.coverage,
+      closeLagMs: () => this.#closer.lagMs,
     });
   }
 
@@ -216,6 +214,10 @@ class Core implements CollectorCore {
     return listWindows(this.store, limit);
   }
 
+  ledger(): LedgerReport {
+    return ledgerOf(this.streams.values());
+  }
+
   notReady(): Problem | undefined {
     if (this.#phase !== "ready") {
       const message = this.#phase === "stopped" ? "stopping; try again" : "recovering; try again";
@@ -226,34 +228,7 @@ class Core implements CollectorCore {
   }
 
   #closeDue(): void {
-    if (this.#phase !== "ready") return;
-    const nowMs = this.#settings.clock.nowMs();
-    const streams = [...this.streams.values()];
-    const due = this.windows.takeDue(nowMs, {
-      watermarkMs: liveWatermarkMs(streams, nowMs),
-      isAnyoneExpected: isAnyoneExpected(streams, nowMs),
-    });
-    for (const window of due.close) {
-      const reported = this.#close({ window, decide: true, revised: false, nowMs });
-      this.#closeLagMs = nowMs - reported.endMs;
-      learnWeights(streams, reported);
-    }
-    for (const { window, decide } of due.revise) {
-      this.#close({ window, decide, revised: true, nowMs });
-    }
-  }
-
-  #close(closing: Omit<Closing, "coverage">): Reported {
-    const { window, nowMs, revised } = closing;
-    const { startMs, spansByStream } = window;
-    const endMs = startMs + this.#config.windowLengthMs;
-    const reported = { startMs, endMs, spansByStream, before: this.#reporters.of(startMs) };
-    const streams = [...this.streams.values()];
-    const coverage = coverageOf(streams, reported, nowMs);
-    this.#reporters.note(startMs, reportersOf(streams, reported));
-    if (!revised) this.#silence.observe(coverage, startMs);
-    this.#closings.enqueue({ ...closing, coverage });
-    return reported;
+    if (this.#phase === "ready") this.#closer.closeDue(this.#settings.clock.nowMs());
   }
 
   #rotateLog(): void {

@@ -1,5 +1,7 @@
 /** Gauges over what the collector holds; counters live where things happen. */
 import type { Meter } from "../base/meter.ts";
+import { lossCauses } from "../wire/lost-records.ts";
+import { isAccounted, type StreamState } from "./ingest/stream-state.ts";
 import type { Streams } from "./ingest/streams.ts";
 import type { Store } from "./store/store.ts";
 import type { Losses } from "./windows/add-cube.ts";
@@ -52,6 +54,39 @@ export function addCollectorMetrics(meter: Meter, sources: MetricSources): void 
       "spans whose key was folded up to this dimension",
       () => losses.foldedSpans.get(dimension) ?? 0,
       { dimension },
+    );
+  }
+}
+
+/** The ledger of all streams, as `GET /api/v1/ledger` has it by stream. */
+export function addLedgerMetrics(meter: Meter, streams: () => Iterable<StreamState>): void {
+  const sum = (read: (stream: StreamState) => number) => (): number => {
+    let total = 0;
+    for (const stream of streams()) total += read(stream);
+    return total;
+  };
+  const gauges: readonly [name: string, help: string, read: (stream: StreamState) => number][] = [
+    ["stream_spans", "spans sealed, as agents count them", ({ streamSpans }) => streamSpans],
+    ["applied_spans", "spans of records that are here", ({ appliedSpans }) => appliedSpans],
+    ["applied_records", "records that are here", ({ appliedRecords }) => appliedRecords],
+    ["aside_spans", "applied spans that are in no window", ({ asideSpans }) => asideSpans],
+    ["missing_records", "records still to come", ({ missing }) => missing],
+    ["gap_seconds", "time agents were not listening", ({ gapMs }) => gapMs / 1_000],
+    [
+      "unaccounted_streams",
+      "complete streams whose spans do not add up",
+      (stream) => (isAccounted(stream) ? 0 : 1),
+    ],
+  ];
+  for (const [name, help, read] of gauges) {
+    meter.gauge(`brunt_collector_ledger_${name}`, help, sum(read));
+  }
+  for (const cause of lossCauses) {
+    meter.gauge(
+      "brunt_collector_ledger_lost_spans",
+      "spans declared lost, by cause",
+      sum(({ lostSpans }) => lostSpans.get(cause) ?? 0),
+      { cause },
     );
   }
 }

@@ -21,7 +21,8 @@ const statuses: { readonly [Code in ErrorCode]?: number } = {
   UNAUTHENTICATED: 401,
   UNSUPPORTED: 415,
 };
-const retryAfterSeconds = 5;
+const msPerSecond = 1_000;
+const retryAfterMsDefault = 5_000;
 
 export function statusOf(code: ErrorCode): number {
   return statuses[code] ?? 500;
@@ -29,12 +30,13 @@ export function statusOf(code: ErrorCode): number {
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const status = statusOf(problem.code);
-  if (status === 503) reply.header("retry-after", String(retryAfterSeconds));
+  const { code, message, retryAfterMs = retryAfterMsDefault } = problem;
+  if (status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / msPerSecond)));
   if (status === 401) reply.header("www-authenticate", "Bearer");
   return reply
     .code(status)
     .type("application/json; charset=utf-8")
-    .send({ code: problem.code, message: problem.message });
+    .send(status === 503 ? { code, message, retryAfterMs } : { code, message });
 }
 
 interface RequestError extends Error {
@@ -45,7 +47,10 @@ interface RequestError extends Error {
 
 /** What went wrong with a request, in our words; undefined when the fault is ours. */
 export function problemOf(error: RequestError, bodyBytesMax: number): Problem | undefined {
-  if (error instanceof OperationalError) return { code: error.code, message: error.message };
+  if (error instanceof OperationalError) {
+    const { code, message, retryAfterMs } = error;
+    return { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  }
   if (error.validation !== undefined) {
     return { code: "QUERY_INVALID", message: validationMessage(error) };
   }

@@ -7,6 +7,7 @@ import type {
   Incident,
   IncidentDetail,
   KeySummary,
+  LedgerReport,
   RootCauseGraph,
   WindowSummary,
 } from "../../wire/api-types.ts";
@@ -23,6 +24,7 @@ export interface ApiSource {
   graph(): RootCauseGraph;
   keys(query: KeyQuery): Promise<Result<readonly KeySummary[]>>;
   closedWindows(limit: number): readonly WindowSummary[];
+  ledger(): LedgerReport;
   /** Why the collector is not ready; undefined when it is. */
   notReady(): Problem | undefined;
 }
@@ -190,6 +192,18 @@ function addOperationRoutes(app: FastifyInstance, source: ApiSource, meter: Mete
     produces: ["text/plain"],
     response: { 200: { description: "text", type: "string" }, "5xx": refusals["5xx"] },
   });
+  app.get(
+    "/api/v1/ledger",
+    {
+      schema: {
+        operationId: "ledger",
+        summary: "What became of every span that agents sealed, by stream",
+        tags: ["operation"],
+        response: answers(reference("LedgerReport"), "applied, declared lost or still missing"),
+      },
+    },
+    () => source.ledger(),
+  );
   app.get("/metrics", { schema: text("metrics", "Prometheus metrics") }, (_, reply) =>
     reply.type(prometheusContentType).send(renderPrometheus(meter)),
   );

@@ -45,6 +45,20 @@ const signal = oneOf("errors", "slow");
 const verdict = oneOf("confirmed", "likely", "inconclusive");
 const estimate = orNull(reference("Estimate"));
 
+/** What a stream's ledger and the sum of all have in common. */
+const ledger = {
+  missing: count,
+  appliedRecords: count,
+  appliedSpans: count,
+  asideSpans: count,
+  lostRecords: count,
+  lostSpans: count,
+  lost: { type: "object", description: "spans by cause", additionalProperties: count },
+  gapMs: count,
+  streamSpans: count,
+  accounted: flag,
+};
+
 const incident = {
   id: text,
   status: oneOf("firing", "resolved"),
@@ -63,7 +77,13 @@ const incident = {
 };
 
 const named: Readonly<Record<string, Schema>> = {
-  Problem: objectOf({ code: text, message: text }, "why a request was refused"),
+  Problem: {
+    type: "object",
+    description: "why a request was refused, and when to try again if it will pass",
+    required: ["code", "message"],
+    properties: { code: text, message: text, retryAfterMs: count },
+    additionalProperties: false,
+  },
   Estimate: objectOf({ value: number, low: number, high: number }, "a number, 95 % bounds"),
   AttributeValue: objectOf({ dimension: text, value: text }),
   Combination: objectOf({
@@ -158,6 +178,15 @@ const named: Readonly<Record<string, Schema>> = {
     coverage: share,
     silentAgents: count,
     revised: flag,
+  }),
+  LedgerReport: objectOf({
+    streams: listOf(
+      objectOf({
+        ...{ streamId: text, agent: text, lastSeq: count, oldestSeq: count, heardMs: epochMs },
+        ...ledger,
+      }),
+    ),
+    totals: objectOf({ streams: count, complete: count, ...ledger }),
   }),
   Ack: objectOf({
     have: listOf({ type: "array", items: count, minItems: 2, maxItems: 2 }),

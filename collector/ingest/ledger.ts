@@ -4,7 +4,7 @@
  */
 import type { LedgerReport, LedgerTotals, StreamLedger } from "../../wire/api-types.ts";
 import { lossCauses } from "../../wire/lost-records.ts";
-import { isComplete, lostSpansOf, type StreamState } from "./stream-state.ts";
+import { isAccounted, lostSpansOf, type StreamState } from "./stream-state.ts";
 
 export function ledgerOf(streams: Iterable<StreamState>): LedgerReport {
   const ledgers = [...streams].map(streamLedgerOf);
@@ -21,11 +21,11 @@ function streamLedgerOf(stream: StreamState): StreamLedger {
     ...{ appliedRecords, appliedSpans, asideSpans, lostRecords, lostSpans },
     lost: Object.fromEntries(lossCauses.map((cause) => [cause, stream.lostSpans.get(cause) ?? 0])),
     ...{ gapMs, streamSpans, heardMs },
-    accounted: !isComplete(stream) || appliedSpans + lostSpans === streamSpans,
+    accounted: isAccounted(stream),
   };
 }
 
-export function totalsOf(ledgers: readonly StreamLedger[]): LedgerTotals {
+function totalsOf(ledgers: readonly StreamLedger[]): LedgerTotals {
   const sum = (read: (ledger: StreamLedger) => number): number =>
     ledgers.reduce((total, ledger) => total + read(ledger), 0);
   const lost = lossCauses.map((cause) => [cause, sum((ledger) => ledger.lost[cause] ?? 0)]);

@@ -156,3 +156,8 @@ function hear(stream: StreamState, header: BatchHeader, receivedMs: number): voi
 export function lostSpansOf(stream: StreamState): number {
   return lossCauses.reduce((sum, cause) => sum + (stream.lostSpans.get(cause) ?? 0), 0);
 }
+
+/** What is here and what is lost is what the agent counted; of an incomplete stream it will be. */
+export function isAccounted(stream: StreamState): boolean {
+  return !isComplete(stream) || stream.appliedSpans + lostSpansOf(stream) === stream.streamSpans;
+}

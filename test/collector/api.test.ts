@@ -68,6 +68,7 @@ const requests: readonly [route: string, path: string, status: number][] = [
   ["/api/v1/keys", "/api/v1/keys?constructor=1", 400],
   ["/api/v1/keys", "/api/v1/keys?limit=2&limit=3", 400],
   ["/api/v1/windows", "/api/v1/windows?limit=5", 200],
+  ["/api/v1/ledger", "/api/v1/ledger", 200],
 ];
 
 describe("the OpenAPI document", () => {
@@ -80,6 +81,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/incidents",
       "/api/v1/incidents/{id}",
       "/api/v1/keys",
+      "/api/v1/ledger",
       "/api/v1/stream/tickets",
       "/api/v1/thresholds",
       "/api/v1/windows",
