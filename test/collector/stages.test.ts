@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createPrng } from "../../base/prng.ts";
 import { createDecider } from "../../collector/stages/decider.ts";
+import type { Cube } from "../../sketch/cube.ts";
+import { type KeyId, keyOf } from "../../sketch/key.ts";
 import type { IncidentDetail } from "../../wire/api-types.ts";
 import {
   applyThresholds,
@@ -22,6 +24,8 @@ interface Plan {
   readonly learn?: number;
   readonly bad: number;
   readonly after?: number;
+  /** So many windows behind the trouble lack what these services' agents would have said. */
+  readonly silent?: { readonly windows: number; readonly services: readonly string[] };
   readonly requests?: number;
   /** So many of a troubled window's requests are the first customer's. */
   readonly flood?: number;
@@ -29,12 +33,15 @@ interface Plan {
 }
 
 /** Learns, is troubled, recovers: the stages over all of it. */
-function check({ seed, learn = 8, bad, after = 0, requests = 300, flood = 0, trouble }: Plan): Run {
+function check(plan: Plan): Run {
+  const { seed, learn = 8, bad, after = 0, requests = 300, flood = 0, trouble } = plan;
+  const { silent = { windows: 0, services: [] } } = plan;
   const shop = createShop(createPrng(seed));
   const decider = createDecider({ customersMin: 5 });
   const events: string[] = [];
   const startMs = 1_800_000_000_000;
-  for (let index = 0; index < learn + bad + after; index++) {
+  for (let index = 0; index < learn + bad + silent.windows + after; index++) {
+    const isSilent = index >= learn + bad && index < learn + bad + silent.windows;
     const windowStartMs = startMs + index * windowMs;
     const isTroubled = index >= learn && index < learn + bad;
     if (index === learn) {
@@ -47,12 +54,23 @@ function check({ seed, learn = 8, bad, after = 0, requests = 300, flood = 0, tro
       isTroubled ? { requests: requests + flood, flood, trouble } : { requests },
     );
     const windowEndMs = windowStartMs + windowMs;
-    const window = { cube, halfEdges: [], coverage: 1, revised: false, windowStartMs, windowEndMs };
+    if (isSilent) removeServices(cube, silent.services);
+    const coverage = isSilent ? 0.7 : 1;
+    const window = { cube, halfEdges: [], coverage, revised: false, windowStartMs, windowEndMs };
     const decision = decider.decide(window, windowEndMs + 5_000);
     events.push(...decision.events.map(({ type }) => type));
     applyThresholds(shop, decider.thresholds());
   }
   return { incidents: decider.incidents(), events, shop };
+}
+
+/** What the window looks like while the agents of these services are silent. */
+function removeServices(cube: Cube, services: readonly string[]): void {
+  const isOf = (id: KeyId): boolean => services.includes(keyOf(cube.keys, id)[0] as string);
+  for (const id of cube.cells.keys()) if (isOf(id)) cube.cells.delete(id);
+  for (const [name, { caller, callee }] of cube.edges) {
+    if (isOf(caller) || isOf(callee)) cube.edges.delete(name);
+  }
 }
 
 const faults: readonly {
@@ -144,6 +162,32 @@ test("a fault that ends resolves its one incident", () => {
   expect(events.at(-1)).toBe("incident.resolved");
   expect(events.filter((type) => type !== "incident.updated")).toHaveLength(2);
   expect(incidents[0]?.status).toBe("resolved");
+});
+
+describe("silent agents", () => {
+  const payments = (faults[0] as { trouble: Trouble }).trouble;
+  const everybody = [
+    ...["frontend", "catalog", "checkout", "pricing", "inventory", "payments", "tax"],
+  ];
+
+  test.each([["payments"], ["frontend", "catalog", "checkout"], everybody])(
+    "open no incident: %s",
+    (...services) => {
+      const silent = { windows: 12, services };
+      const { events } = check({ seed: 5, bad: 0, silent, after: 6, trouble: {} });
+      expect(events).toEqual([]);
+    },
+  );
+
+  test("do not end an incident either: that is for those to say who saw it", () => {
+    const silent = { windows: 12, services: everybody };
+    const open = check({ seed: 7, bad: 4, silent, trouble: payments });
+    expect(open.events).not.toContain("incident.resolved");
+    expect(open.incidents).toMatchObject([{ status: "firing", coverage: 0.7 }]);
+    const over = check({ seed: 7, bad: 4, silent, after: 6, trouble: payments });
+    expect(over.events.at(-1)).toBe("incident.resolved");
+    expect(over.incidents).toHaveLength(1);
+  });
 });
 
 test("two faults at once are two incidents, each with its own cause", () => {
