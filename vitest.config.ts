@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 /** What starts systems of many processes needs the machine for itself, after everything else. */
-const system = ["test/demo/**/*.test.ts", "test/hostile/**/*.test.ts", "test/ui/**/*.test.ts"];
+const system = ["test/demo/**/*.test.ts", "test/ui/**/*.test.ts"];
+/** Faults and attacks, each against processes of its own; some at a time. */
+const rows = ["test/scoreboard.test.ts", "test/sim/sim.test.ts"];
 
 export default defineConfig({
   test: {
@@ -9,7 +11,23 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "product", include: ["test/**/*.test.ts"], exclude: system, maxWorkers: 2 },
+        test: {
+          name: "product",
+          include: ["test/**/*.test.ts"],
+          exclude: [...system, ...rows],
+          maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "rows",
+          include: rows,
+          maxWorkers: 1,
+          maxConcurrency: 3,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         extends: true,
@@ -18,7 +36,7 @@ export default defineConfig({
           include: system,
           maxWorkers: 1,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -6,6 +6,7 @@
  *   agents 10.231.0.2 ── veth ── 10.231.0.1 collector
  */
 import { execFileSync, spawnSync } from "node:child_process";
+import type { Row } from "../scoreboard-row.ts";
 
 export interface NetworkWorld {
   readonly collectorAddress: string;
@@ -29,10 +30,25 @@ const collectorAddress = "10.231.0.1";
 const agentAddress = "10.231.0.2";
 const variable = "BRUNT_NETWORK_WORLD";
 
-/** The world this process was started in by `runInside`. */
-export function currentWorld(): NetworkWorld | undefined {
-  const name = process.env[variable];
-  if (name === undefined) return undefined;
+/**
+ * Runs `work` in a world made for it: this program once more, inside, with the same arguments. Gives
+ * undefined outside, and where namespaces cannot be made or nft and tc are absent.
+ */
+export async function inWorldOfItsOwn(
+  row: string,
+  work: (world: NetworkWorld) => Promise<Row>,
+): Promise<Row | undefined> {
+  const current = process.env[variable];
+  if (current !== undefined) return work(worldOf(current));
+  const name = `brunt${process.pid}`;
+  const problem = make(name);
+  if (problem === undefined) runAgain(name, row);
+  else process.stderr.write(`${row}: left out, no network of its own here: ${problem}\n`);
+  unmake(name);
+  return undefined;
+}
+
+function worldOf(name: string): NetworkWorld {
   return {
     collectorAddress,
     collectorWrapper: inside(`${name}c`),
@@ -40,24 +56,12 @@ export function currentWorld(): NetworkWorld | undefined {
   };
 }
 
-/**
- * Runs this program once more, in a world made for it, and ends that world. Gives its exit code;
- * undefined where namespaces cannot be made or nft and tc are absent.
- */
-export function runInside(row: string): number | undefined {
-  const name = `brunt${process.pid}`;
-  const world = make(name);
-  if (world !== undefined) {
-    process.stderr.write(`${row}: left out, no network of its own here: ${world}\n`);
-    unmake(name);
-    return undefined;
-  }
-  const line = [...inside(`${name}a`), process.execPath, ...process.execArgv];
-  const [program, ...rest] = [...line, process.argv[1] as string, row];
+function runAgain(name: string, row: string): void {
+  const line = [...inside(`${name}a`), process.execPath, process.argv[1] as string, row];
   const environment = { ...process.env, [variable]: name };
-  const { status } = spawnSync(program as string, rest, { stdio: "inherit", env: environment });
-  unmake(name);
-  return status ?? 1;
+  const [program, ...rest] = line as [string, ...string[]];
+  const { status } = spawnSync(program, rest, { stdio: "inherit", env: environment });
+  if (status !== 0) process.exitCode = 1;
 }
 
 function inside(space: string): readonly string[] {

@@ -1,6 +1,9 @@
-/** `npm run hostile -- [D1] [D2] …`: one JSON line a row; ends with 1 when one fails. */
+/**
+ * `npm run hostile -- [--ci] [D1] [D2] …`: attacks, one JSON line a row; ends with 1 when one
+ * fails. `--ci` takes counts that fit a check of every commit.
+ */
 import { fuzz } from "../fuzz/fuzz.ts";
-import { type Row, rowOf, runRows } from "../scoreboard-row.ts";
+import { type RunRow, rowOf, runRows } from "../scoreboard-row.ts";
 import { abusiveConnections } from "./abusive-connections.ts";
 import { cardinalityBomb } from "./cardinality-bomb.ts";
 import { decompressionBombs } from "./decompression-bombs.ts";
@@ -10,20 +13,27 @@ import { prototypeNames } from "./prototype-names.ts";
 import { slowReaders } from "./slow-readers.ts";
 import { streamAccess } from "./stream-access.ts";
 
-const mutants = 100_000;
-
-const rows: Readonly<Record<string, () => Promise<Row>>> = {
+const rows: Readonly<Record<string, RunRow>> = {
   D1: decompressionBombs,
-  async D2() {
-    const { inputs, faultCount, hangs } = await fuzz({ seed: 1, count: mutants });
+  async D2(size) {
+    const { inputs, faultCount, hangs } = await fuzz({
+      seed: 1,
+      count: size === "ci" ? 100_000 : 10_000_000,
+    });
     const value = { faults: faultCount, hangs };
     return rowOf({ row: "D2", n: inputs, value, limit: { faults: 0, hangs: 0 } });
   },
-  D3: () => cardinalityBomb({ keys: 300_000, seconds: 90 }),
+  D3: (size) =>
+    cardinalityBomb(
+      size === "ci" ? { keys: 300_000, seconds: 90 } : { keys: 10_000_000, seconds: 600 },
+    ),
   D4: hashFlooding,
   D5: hostileSketches,
   D6: prototypeNames,
-  D7: () => abusiveConnections({ slow: 2_000, frames: 100_000 }),
+  D7: (size) =>
+    abusiveConnections(
+      size === "ci" ? { slow: 200, frames: 20_000 } : { slow: 2_000, frames: 100_000 },
+    ),
   D8: slowReaders,
   D9: streamAccess,
 };
