@@ -60,18 +60,24 @@ export function booleanField(options: { default: boolean }): Field<boolean> {
   };
 }
 
+/** `isItem` says whether one text may be among them, `hint` what they must be. */
 export function textsField(options: {
   default: readonly string[];
   countMax: number;
+  isItem?: (text: string) => boolean;
+  hint?: string;
+  /** They may hold secrets, which are for no log. */
+  isSecret?: boolean;
 }): Field<readonly string[]> {
+  const { countMax, isItem = () => true, hint = "texts", isSecret = false } = options;
   return {
     default: options.default,
     check: (raw) =>
       Array.isArray(raw) &&
-      raw.length <= options.countMax &&
-      raw.every((item) => typeof item === "string")
+      raw.length <= countMax &&
+      raw.every((item) => typeof item === "string" && isItem(item))
         ? undefined
-        : `must be a list of at most ${options.countMax} texts, not ${show(raw)}`,
+        : `must be a list of at most ${countMax} ${hint}${isSecret ? "" : `, not ${show(raw)}`}`,
   };
 }
 

@@ -19,6 +19,8 @@ export const errorCodes = {
   OVERLOADED: "work in flight has reached its bound; try again later",
   PERMISSION_DENIED: "the token is good, but not for this",
   QUERY_INVALID: "a query parameter is unknown or out of range",
+  SILENCES_FULL: "there are as many silences as are kept",
+  SILENCE_INVALID: "a silence has no matcher, no end, or one out of range",
   SKETCH_INVALID: "a sketch does not decode or breaks its own laws",
   STORE_CORRUPT: "a stored record fails its checksum",
   STORE_LOCKED: "another process has the data directory",

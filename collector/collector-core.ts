@@ -24,10 +24,13 @@ import { Ingest } from "./ingest/ingest.ts";
 import { ledgerOf } from "./ingest/ledger.ts";
 import { Streams } from "./ingest/streams.ts";
 import { addCollectorMetrics, addLedgerMetrics } from "./metrics.ts";
+import type { Post } from "./notify/http-post.ts";
 import { type KeyQuery, listKeys, listWindows } from "./queries.ts";
 import { createFileStore, type Store } from "./store/store.ts";
+import { historyMsOf, storeOptions } from "./store-options.ts";
 import { createLosses } from "./windows/add-cube.ts";
-import { Closings, corruptRecords } from "./windows/closing.ts";
+import { Closings } from "./windows/closing.ts";
+import { corruptRecords } from "./windows/closing-counters.ts";
 import { coverageNow } from "./windows/liveness.ts";
 import { WindowCloser } from "./windows/window-closer.ts";
 import { WindowTable } from "./windows/window-table.ts";
@@ -41,6 +44,10 @@ export interface CollectorSettings {
   readonly disk: Disk;
   /** Tests may bring their own; by default plain files under `dataDir`. */
   readonly store?: Store;
+  /** How alerts leave; by default over HTTP. */
+  readonly post?: Post;
+  /** Uniform in [0, 1), for the jitter of pauses. */
+  readonly chance?: () => number;
 }
 
 export interface CollectorCore {
@@ -72,9 +79,6 @@ export interface CollectorCore {
 
 const checkEveryMs = 500;
 const rotateLogEveryMs = 60_000;
-const hourMs = 3_600_000;
-/** Late data is kept this long, unless windows are kept for less. */
-const historyMs = 48 * hourMs;
 /** A key calls few others. */
 const edgesPerKey = 2;
 const notReadyRetryMs = 1_000;
@@ -108,18 +112,16 @@ class Core implements CollectorCore {
     const { windowLengthMs, keysMax, halfEdgesMax } = config;
     const limits = { keysMax, edgesMax: keysMax * edgesPerKey, halfEdgesMax };
     const losses = createLosses();
-    const retentionMs = config.retentionHours * hourMs;
     this.#config = config;
     this.#settings = settings;
-    this.store =
-      settings.store ?? createFileStore({ directory: config.dataDir, disk: settings.disk });
+    this.store = settings.store ?? createFileStore(storeOptions(config, settings));
     this.streams = new Streams(config.streamsMax);
     const { store, streams } = this;
     const shared = { limits, losses, windowLengthMs };
-    this.windows = new WindowTable({ ...shared, historyMs: Math.min(historyMs, retentionMs) });
+    this.windows = new WindowTable({ ...shared, historyMs: historyMsOf(config) });
     const { windows } = this;
     this.#closings = new Closings({
-      ...{ ...shared, log, meter, decider, store, retentionMs },
+      ...{ ...shared, log, meter, decider, store },
       publish: (events) => this.#listener(events),
     });
     this.#ingest = new Ingest({
@@ -232,6 +234,7 @@ class Core implements CollectorCore {
   }
 
   #rotateLog(): void {
+    this.#closings.maintain(this.#settings.clock.nowMs());
     this.store.rotateLog().catch((cause: unknown) => {
       this.#settings.log.error("the log cannot be rotated", { reason: String(cause) });
     });

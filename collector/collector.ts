@@ -15,6 +15,8 @@ import {
   createCollectorCore,
 } from "./collector-core.ts";
 import type { CollectorConfig } from "./config.ts";
+import { createHttpPost } from "./notify/http-post.ts";
+import { Notify } from "./notify/notify.ts";
 
 export interface Collector {
   /** Resolves when batches are taken. @throws ADDRESS_IN_USE, STORE_LOCKED */
@@ -37,6 +39,7 @@ class CollectorProcess implements Collector {
   readonly #settings: CollectorSettings;
   readonly #core: CollectorCore;
   readonly #stream: EventStream;
+  readonly #notify: Notify;
   #server: Server | undefined;
   #cancel: Cancel = () => {};
   #started = false;
@@ -54,7 +57,11 @@ class CollectorProcess implements Collector {
       incidents: () => this.#core.incidents().map(withoutDetail),
       clientsMax: config.streamClientsMax,
     });
-    this.#core.onEvents(() => this.#stream.publish());
+    this.#notify = createNotify(config, settings, this.#core);
+    this.#core.onEvents((published) => {
+      this.#stream.publish();
+      this.#notify.take(published);
+    });
   }
 
   get port(): number {
@@ -81,11 +88,13 @@ class CollectorProcess implements Collector {
       log,
       meter,
       source: this.#core,
+      silences: this.#notify.silences,
       stream: this.#stream,
       access,
       ui: await readUiManifest(uiDir),
     });
     await this.#core.start();
+    await this.#notify.start();
     log.info("collector is ready", { port: this.port, logBytes: this.#core.store.logBytes });
   }
 
@@ -98,11 +107,33 @@ class CollectorProcess implements Collector {
     return this.#stopped;
   }
 
-  /** The core first: from then on everything is refused, and what was taken is published. */
+  /**
+   * Alerts first, as they are kept beside what the core gives up; what it still publishes is told
+   * after the next start. Then the core: from then on everything is refused.
+   */
   async #stop(): Promise<void> {
     this.#cancel();
+    await this.#notify.shutdown();
     await this.#core.shutdown();
     await this.#stream.shutdown();
     await this.#server?.shutdown();
   }
+}
+
+const hourMs = 3_600_000;
+
+function createNotify(
+  config: CollectorConfig,
+  settings: CollectorSettings,
+  core: CollectorCore,
+): Notify {
+  const { clock, post = createHttpPost({ clock }), chance = Math.random } = settings;
+  return new Notify(config, {
+    ...settings,
+    ...{ post, chance },
+    directory: `${config.dataDir}/notify`,
+    retentionMs: config.retentionHours * hourMs,
+    events: core.store.events,
+    incidents: () => core.incidents(),
+  });
 }

@@ -8,6 +8,8 @@ import {
   textsField,
 } from "../base/config.ts";
 import type { Result } from "../base/result.ts";
+import { isTargetEntry } from "./notify/address-guard.ts";
+import { storeBytesMaxDefault } from "./store/store.ts";
 
 export interface CollectorConfig {
   /** Address to listen on; loopback unless the user says otherwise. */
@@ -20,8 +22,14 @@ export interface CollectorConfig {
   readonly tokensFile: string;
   /** Directory of the embedded store; made when absent. */
   readonly dataDir: string;
-  /** How long closed windows are kept. */
+  /** How long closed windows are kept as agents send them. */
   readonly retentionHours: number;
+  /** How long the same is kept by the minute, by ten minutes and by the hour. */
+  readonly minuteRetentionDays: number;
+  readonly tenMinuteRetentionDays: number;
+  readonly hourRetentionDays: number;
+  /** Bytes of the whole store; above, the oldest windows of the finest levels go first. */
+  readonly storeBytesMax: number;
   /** Directory with the built user interface; absent means the API alone is served. */
   readonly uiDir: string;
   /** Page gate: an incident with fewer customers affected is shown but pages nobody. */
@@ -38,6 +46,27 @@ export interface CollectorConfig {
   readonly inFlightBytesMax: number;
   /** WebSocket clients of the event stream. */
   readonly streamClientsMax: number;
+  /** Addresses that alerts are posted to as JSON; private ones only where allowed below. */
+  readonly webhooks: readonly string[];
+  /** Alertmanagers that alerts are posted to; wherever they are. */
+  readonly alertmanagers: readonly string[];
+  /** Hosts, addresses or ranges such as `10.1.0.0/16` that webhooks may lead to though private. */
+  readonly allowedTargets: readonly string[];
+}
+
+/** Each has a connection, a queue and metrics of its own. */
+const notifiersMax = 8;
+
+function webAddresses() {
+  return textsField({
+    ...{ default: [], countMax: notifiersMax, isItem: isWebAddress },
+    hint: "http or https addresses",
+    isSecret: true,
+  });
+}
+
+function isWebAddress(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 const fields: Fields<CollectorConfig> = {
@@ -48,6 +77,11 @@ const fields: Fields<CollectorConfig> = {
   dataDir: textField({ default: "brunt-data", pattern: /^[^\0]+$/, hint: "a directory" }),
   // Two days: as long as late data is still taken into history.
   retentionHours: integerField({ default: 48, min: 1, max: 8_784 }),
+  // Two weeks to look at an incident closely, a quarter to compare, a year and a month for seasons.
+  minuteRetentionDays: integerField({ default: 14, min: 1, max: 3_660 }),
+  tenMinuteRetentionDays: integerField({ default: 90, min: 1, max: 3_660 }),
+  hourRetentionDays: integerField({ default: 400, min: 1, max: 3_660 }),
+  storeBytesMax: integerField({ default: storeBytesMaxDefault, min: 2 ** 26, max: 2 ** 50 }),
   uiDir: textField({ default: "dist/ui", pattern: /^[^\0]*$/, hint: "a directory" }),
   // One misbehaving customer must not wake anybody.
   customersMin: integerField({ default: 5, min: 1, max: 1_000_000 }),
@@ -57,6 +91,12 @@ const fields: Fields<CollectorConfig> = {
   streamsMax: integerField({ default: 10_000, min: 1, max: 100_000 }),
   inFlightBytesMax: integerField({ default: 64 * 2 ** 20, min: 4 * 2 ** 20, max: 2 ** 33 }),
   streamClientsMax: integerField({ default: 500, min: 1, max: 10_000 }),
+  webhooks: webAddresses(),
+  alertmanagers: webAddresses(),
+  allowedTargets: textsField({
+    ...{ default: [], countMax: 32, isItem: isTargetEntry },
+    hint: "hosts, addresses or ranges",
+  }),
 };
 
 export function defaultCollectorConfig(): CollectorConfig {

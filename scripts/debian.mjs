@@ -15,6 +15,11 @@ const packages = [
   },
   { name: "mosquitto", program: "/usr/sbin/mosquitto", tests: "those against a real broker" },
   {
+    name: "prometheus-alertmanager",
+    program: "/usr/bin/prometheus-alertmanager",
+    tests: "those against a real Alertmanager",
+  },
+  {
     name: "nftables",
     program: "/usr/sbin/nft",
     tests: "those of broken networks, in npm run chaos,",

@@ -151,6 +151,8 @@ export interface Incident {
   readonly impact: Impact;
   /** Share of the expected agents' traffic that reported in the last window, 0..1. */
   readonly coverage: number;
+  /** While a silence holds its alerts back: the end of that. */
+  readonly silencedUntilMs?: number;
 }
 
 export interface IncidentDetail extends Incident {

@@ -64,6 +64,20 @@ export const collectorOptions: readonly OptionSpec[] = [
     field: "collector.port",
     ...portRange,
   },
+  {
+    name: "webhook",
+    kind: "texts",
+    value: "<url>",
+    help: "post alerts to this address as JSON; docs/alerts.md has the schema",
+    field: "collector.webhooks",
+  },
+  {
+    name: "alertmanager",
+    kind: "texts",
+    value: "<url>",
+    help: "post alerts to this Alertmanager",
+    field: "collector.alertmanagers",
+  },
 ];
 
 export const tokensFileOption: OptionSpec = {

@@ -14,6 +14,8 @@ const statuses: { readonly [Code in ErrorCode]?: number } = {
   PERMISSION_DENIED: 403,
   OVERLOADED: 503,
   QUERY_INVALID: 400,
+  SILENCES_FULL: 409,
+  SILENCE_INVALID: 400,
   SKETCH_INVALID: 400,
   STORE_WRITE: 503,
   STREAM_FORKED: 409,

@@ -11,9 +11,11 @@ import type {
   RootCauseGraph,
   WindowSummary,
 } from "../../wire/api-types.ts";
+import type { Silences } from "../notify/silences.ts";
 import type { KeyQuery } from "../queries.ts";
 import { sendProblem } from "./refusals.ts";
-import { query, queryInteger, reference, responseList } from "./schemas.ts";
+import { answers, query, queryInteger, reference, refusals, responseList } from "./schemas.ts";
+import { addSilenceRoutes } from "./silence-routes.ts";
 
 /** What the routes answer from. */
 export interface ApiSource {
@@ -40,20 +42,18 @@ const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 /** Queries that read stored windows may run at one time. */
 const queriesMax = 4;
 
-export function addRoutes(app: FastifyInstance, source: ApiSource, meter: Meter): void {
-  addAgentRoutes(app, source);
-  addIncidentRoutes(app, source);
-  addHistoryRoutes(app, source);
-  addOperationRoutes(app, source, meter);
+export interface RouteOptions {
+  readonly source: ApiSource;
+  readonly silences: Silences;
+  readonly meter: Meter;
 }
 
-const refusals = {
-  "4xx": { description: "the request is refused", ...reference("Problem") },
-  "5xx": { description: "the collector cannot answer now", ...reference("Problem") },
-};
-
-function answers(schema: Readonly<Record<string, unknown>>, description: string) {
-  return { 200: { description, ...schema }, ...refusals };
+export function addRoutes(app: FastifyInstance, { source, silences, meter }: RouteOptions): void {
+  addAgentRoutes(app, source);
+  addIncidentRoutes(app, source, silences);
+  addSilenceRoutes(app, silences);
+  addHistoryRoutes(app, source);
+  addOperationRoutes(app, source, meter);
 }
 
 function addAgentRoutes(app: FastifyInstance, source: ApiSource): void {
@@ -87,7 +87,7 @@ function addAgentRoutes(app: FastifyInstance, source: ApiSource): void {
   );
 }
 
-function addIncidentRoutes(app: FastifyInstance, source: ApiSource): void {
+function addIncidentRoutes(app: FastifyInstance, source: ApiSource, silences: Silences): void {
   app.get<{ Querystring: { status: "firing" | "resolved" | "all"; limit: number } }>(
     "/api/v1/incidents",
     {
@@ -106,7 +106,7 @@ function addIncidentRoutes(app: FastifyInstance, source: ApiSource): void {
       newestFirst(source.incidents())
         .filter((incident) => status === "all" || incident.status === status)
         .slice(0, limit)
-        .map(withoutDetail),
+        .map((incident) => silences.mark(withoutDetail(incident))),
   );
   app.get<{ Params: { id: string } }>(
     "/api/v1/incidents/:id",
@@ -119,9 +119,12 @@ function addIncidentRoutes(app: FastifyInstance, source: ApiSource): void {
         response: answers(reference("IncidentDetail"), "the incident"),
       },
     },
-    ({ params: { id } }, reply) =>
-      source.incident(id) ??
-      sendProblem(reply, { code: "NOT_FOUND", message: `no incident ${JSON.stringify(id)}` }),
+    ({ params: { id } }, reply) => {
+      const incident = source.incident(id);
+      if (incident !== undefined) return silences.mark(incident);
+      const message = `no incident ${JSON.stringify(id)}`;
+      return sendProblem(reply, { code: "NOT_FOUND", message });
+    },
   );
   app.get(
     "/api/v1/graph",

@@ -21,12 +21,16 @@ function orNull(schema: Schema): Schema {
   return { anyOf: [schema, { type: "null" }] };
 }
 
-/** Every property is required; `description` is for readers of the document. */
-function objectOf(properties: Readonly<Record<string, Schema>>, description?: string): Schema {
+/** Every property is required but those of `optional`; `description` is for readers. */
+function objectOf(
+  properties: Readonly<Record<string, Schema>>,
+  description?: string,
+  optional: readonly string[] = [],
+): Schema {
   return {
     type: "object",
     ...(description === undefined ? {} : { description }),
-    required: Object.keys(properties),
+    required: Object.keys(properties).filter((name) => !optional.includes(name)),
     properties,
     additionalProperties: false,
   };
@@ -74,6 +78,18 @@ const incident = {
   combinations: listOf(reference("Combination")),
   impact: reference("Impact"),
   coverage: share,
+  silencedUntilMs: { ...epochMs, description: "while a silence holds its alerts back: its end" },
+};
+const incidentOptional = ["silencedUntilMs"];
+
+const matcher = objectOf({
+  name: { ...text, description: "service, operation, or the name of an attribute" },
+  value: text,
+});
+const silence = {
+  matchers: { ...listOf(matcher), minItems: 1 },
+  endsAtMs: epochMs,
+  comment: text,
 };
 
 const named: Readonly<Record<string, Schema>> = {
@@ -154,12 +170,18 @@ const named: Readonly<Record<string, Schema>> = {
     count: number,
     bad: number,
   }),
-  Incident: objectOf(incident),
-  IncidentDetail: objectOf({
-    ...incident,
-    graph: reference("RootCauseGraph"),
-    anomalies: listOf(reference("Anomaly")),
-  }),
+  Incident: objectOf(incident, undefined, incidentOptional),
+  IncidentDetail: objectOf(
+    {
+      ...incident,
+      graph: reference("RootCauseGraph"),
+      anomalies: listOf(reference("Anomaly")),
+    },
+    undefined,
+    incidentOptional,
+  ),
+  SilenceRequest: objectOf(silence, "what a silence is to match, and its end", ["comment"]),
+  Silence: objectOf({ id: text, ...silence, createdAtMs: epochMs }, "alerts held back"),
   KeySummary: objectOf({
     key: listOf(reference("AttributeValue")),
     count,
@@ -226,4 +248,15 @@ export function queryInteger(options: {
 
 export function query(properties: Readonly<Record<string, Schema>>): Schema {
   return { type: "object", properties, additionalProperties: false };
+}
+
+/** How a request can fail. */
+export const refusals = {
+  "4xx": { description: "the request is refused", ...reference("Problem") },
+  "5xx": { description: "the collector cannot answer now", ...reference("Problem") },
+};
+
+/** What a request is answered with when it does not. */
+export function answers(schema: Schema, description: string) {
+  return { 200: { description, ...schema }, ...refusals };
 }

@@ -9,6 +9,7 @@ import type { Problem } from "../../base/result.ts";
 import type { Access, Pass } from "../access/access.ts";
 import type { Scope } from "../access/tokens.ts";
 import { batchBytesMax } from "../ingest/ingest.ts";
+import type { Silences } from "../notify/silences.ts";
 import { type ByteBudget, createByteBudget } from "./byte-budget.ts";
 import { type EventStream, streamProtocol } from "./event-stream.ts";
 import { isHostServed } from "./origin.ts";
@@ -33,6 +34,7 @@ export interface ServerOptions {
   readonly allowedHosts: readonly string[];
   readonly inFlightBytesMax: number;
   readonly source: ApiSource;
+  readonly silences: Silences;
   readonly stream: EventStream;
   readonly access: Access;
   readonly ui: UiManifest;
@@ -102,7 +104,7 @@ async function createApp(options: ServerOptions): Promise<FastifyInstance> {
   addContentTypes(app);
   addHooks(app, options, createByteBudget(options.inFlightBytesMax, options.meter));
   addErrorAnswers(app, options.log);
-  addRoutes(app, options.source, options.meter);
+  addRoutes(app, options);
   addTickets(app, options.access);
   app.get(openApiPath, { schema: { hide: true } }, () => app.swagger());
   addUi(app, options.ui);

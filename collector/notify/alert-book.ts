@@ -13,7 +13,7 @@
  */
 import type { Alert, Matcher } from "../../wire/alerts.ts";
 import type { Estimate, Incident, StreamEvent } from "../../wire/api-types.ts";
-import { alertOf, labelsOf } from "./alert-text.ts";
+import { alertOf, keyOf, labelsOf } from "./alert-text.ts";
 import type { Labels } from "./notifier.ts";
 import { traitsOf } from "./traits.ts";
 
@@ -84,6 +84,16 @@ export class AlertBook {
     }
     this.#waiting.delete(id);
     const resolved = alertOf(incident, "resolved", held.firing.revision);
+    this.#put({ ...held, resolved, changedAtMs: atMs });
+  }
+
+  /** Nothing is known of its incident any more. */
+  end(id: string, atMs: number): void {
+    const held = this.#alerts.get(id);
+    if (held === undefined || held.resolved !== null) return;
+    const { firing } = held;
+    const key = keyOf(id, "resolved", firing.revision);
+    const resolved: Alert = { ...firing, key, state: "resolved", resolvedAtMs: atMs };
     this.#put({ ...held, resolved, changedAtMs: atMs });
   }
 

@@ -13,7 +13,8 @@ export type Reason =
   | "redirect"
   | "server_error"
   | "throttled"
-  | "timeout";
+  | "timeout"
+  | "too_large";
 
 export type Outcome =
   | { readonly kind: "delivered" }
@@ -35,20 +36,23 @@ export interface LabelledAlert {
   readonly labels: Labels;
 }
 
-export interface Delivered {
+/** Several alerts that go out together. */
+export interface Message {
   readonly key: string;
   readonly alerts: readonly LabelledAlert[];
 }
 
 export interface Notifier {
-  /** In metrics and logs; never holds the secret parts of an address. */
+  /** In metrics and logs, such as `webhook-1`. */
   readonly name: string;
+  /** The host it sends to; the rest of an address may be secret. */
+  readonly target: string;
   /** Equal after a restart, wherever it stands in the configuration. */
   readonly id: string;
   /** How often its target must hear that an alert still fires; undefined when once is enough. */
   readonly repeatEveryMs: number | undefined;
   /** Never rejects. */
-  send(message: Delivered, signal: AbortSignal): Promise<Outcome>;
+  send(message: Message, signal: AbortSignal): Promise<Outcome>;
 }
 
 /** What an answer over HTTP means. */
@@ -62,6 +66,7 @@ export function outcomeOf(result: PostResult): Outcome {
   if (status === 408 || status === 429) {
     return { kind: "retry", reason: "throttled", detail, retryAfterMs };
   }
+  if (status === 413) return { kind: "refused", reason: "too_large", detail };
   if (status >= 400 && status < 500) return { kind: "refused", reason: "client_error", detail };
   if (status >= 300 && status < 400) return { kind: "refused", reason: "redirect", detail };
   return { kind: "retry", reason: "server_error", detail, retryAfterMs };

@@ -82,6 +82,8 @@ describe("the OpenAPI document", () => {
       "/api/v1/incidents/{id}",
       "/api/v1/keys",
       "/api/v1/ledger",
+      "/api/v1/silences",
+      "/api/v1/silences/{id}",
       "/api/v1/stream/tickets",
       "/api/v1/thresholds",
       "/api/v1/windows",
