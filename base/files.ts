@@ -1,4 +1,4 @@
-/** The few file operations that storage is built from; each is durable when its promise resolves. */
+/** The few file operations storage is built from; each is durable when its promise resolves. */
 import type { Disk, DiskFile } from "./disk.ts";
 import { OperationalError } from "./errors.ts";
 

@@ -4,6 +4,7 @@ import { lossCauses } from "../wire/lost-records.ts";
 import { isAccounted, type StreamState } from "./ingest/stream-state.ts";
 import type { Streams } from "./ingest/streams.ts";
 import type { Store } from "./store/store.ts";
+import { levelName } from "./store-options.ts";
 import type { Losses } from "./windows/add-cube.ts";
 import type { Coverage } from "./windows/liveness.ts";
 import type { WindowTable } from "./windows/window-table.ts";
@@ -48,6 +49,22 @@ export function addCollectorMetrics(meter: Meter, sources: MetricSources): void 
     ["dropped_dimensions", "times a dimension was one too many", () => losses.droppedDimensions],
   ];
   for (const [name, help, read] of gauges) meter.gauge(`brunt_collector_${name}`, help, read);
+  for (const { lengthMs } of store.levels) {
+    const find = () => store.levels.find((level) => level.lengthMs === lengthMs);
+    const level = { level: levelName(lengthMs) };
+    meter.gauge(
+      "brunt_collector_stored_windows",
+      "closed windows on disk",
+      () => find()?.windows ?? 0,
+      level,
+    );
+    meter.gauge(
+      "brunt_collector_stored_bytes",
+      "bytes of closed windows",
+      () => find()?.bytes ?? 0,
+      level,
+    );
+  }
   for (const dimension of foldedNames) {
     meter.gauge(
       "brunt_collector_folded_spans",

@@ -4,7 +4,7 @@ import { fail, type Result, refuse } from "../../base/result.ts";
 import type { SequencedBatch, SketchBatch, WindowBatch } from "../../wire/sketch-batch.ts";
 import type { Store } from "../store/store.ts";
 import { silentAfterMs } from "../windows/liveness.ts";
-import type { WindowTable } from "../windows/window-table.ts";
+import { placeOf, type WindowTable } from "../windows/window-table.ts";
 import { numbersOf } from "./stream-state.ts";
 import { intervalsMax, type Streams } from "./streams.ts";
 
@@ -60,8 +60,8 @@ export class Admission {
   }
 
   #lengthProblem({ windowLengthMs }: WindowBatch): Refusal | undefined {
-    const ours = this.#options.windowLengthMs;
-    if (windowLengthMs === ours) return undefined;
+    const { windowLengthMs: ours, store } = this.#options;
+    if (store.takes(windowLengthMs)) return undefined;
     return refuse(
       "BATCH_INVALID",
       `windows of ${windowLengthMs} ms, this collector has ${ours} ms; set both alike`,
@@ -73,13 +73,13 @@ export class Admission {
     const { windows, store } = this.#options;
     const { hashKeyId, kind } = batch;
     if (hashKeyId === "" || kind === "tombstone" || kind === "gap") return undefined;
-    const startMs = kind === "window" ? batch.cube.windowStartMs : -1;
+    const place = kind === "window" ? store.placeFor(placeOf(batch)) : undefined;
     const free = nowMs - this.#hashKey.usedMs >= silentAfterMs && windows.openCount === 0;
     const other = [
       free ? "" : this.#hashKey.id,
-      windows.hashKeyOf(startMs),
-      store.segmentMeta(startMs)?.hashKeyId ?? "",
-    ].find((id) => id !== "" && id !== hashKeyId);
+      place === undefined ? "" : windows.hashKeyOf(place),
+      place === undefined ? "" : store.segmentMeta(place.startMs, place.lengthMs)?.hashKeyId,
+    ].find((id) => id !== undefined && id !== "" && id !== hashKeyId);
     if (other === undefined) return undefined;
     return refuse(
       "HASH_KEY_MISMATCH",

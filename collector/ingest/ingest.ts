@@ -15,11 +15,11 @@ import {
   decodeSketchBatch,
   type HeartbeatBatch,
   type SequencedBatch,
-  type WindowBatch,
 } from "../../wire/sketch-batch.ts";
 import type { LogVisitor } from "../store/batch-log.ts";
+import type { WindowPlace } from "../store/levels.ts";
 import type { Store } from "../store/store.ts";
-import { type Fate, isAside, type WindowTable } from "../windows/window-table.ts";
+import { type Fate, isAside, placeOf, type WindowTable } from "../windows/window-table.ts";
 import { Admission } from "./admission.ts";
 import { numbersOf } from "./stream-state.ts";
 import type { Streams } from "./streams.ts";
@@ -39,6 +39,11 @@ export interface IngestOptions {
 }
 
 export const batchBytesMax = 4 * 2 ** 20;
+
+interface Goal {
+  readonly fate: Fate | "tombstone" | "gap";
+  readonly place: WindowPlace | undefined;
+}
 
 interface Pending {
   readonly digest: string;
@@ -131,10 +136,9 @@ export class Ingest {
     const { store, clock, onHeard } = this.#options;
     const { streamId, seq } = batch;
     const receivedMs = clock.nowMs();
-    const fate = this.#fateOf(batch, receivedMs);
-    const windowStartMs = batch.kind === "window" && !isAside(fate) ? startOf(batch) : undefined;
-    const done = store.append({ bytes, receivedMs, windowStartMs }, (lsn) => {
-      this.#apply({ batch, digest, receivedMs, fate, lsn });
+    const { fate, place } = this.#goalOf(batch, receivedMs);
+    const done = store.append({ bytes, receivedMs, window: place }, (lsn) => {
+      this.#apply({ batch, digest, receivedMs, fate, place, lsn });
     });
     const pending = this.#pending.get(streamId) ?? new Map<number, Pending>();
     this.#pending.set(streamId, pending.set(seq, { digest, numbers: numbersOf(batch), done }));
@@ -147,21 +151,30 @@ export class Ingest {
     onHeard();
   }
 
-  #fateOf(batch: SequencedBatch, receivedMs: number): Fate | "tombstone" | "gap" {
-    return batch.kind === "window" ? this.#options.windows.fateOf(batch, receivedMs) : batch.kind;
+  /** What becomes of a record, and the window it goes into, if into any. */
+  #goalOf(batch: SequencedBatch, receivedMs: number): Goal {
+    if (batch.kind !== "window") return { fate: batch.kind, place: undefined };
+    const { windows, store } = this.#options;
+    const fate = windows.fateOf(batch, receivedMs);
+    if (isAside(fate)) return { fate, place: undefined };
+    const place = store.placeFor(placeOf(batch));
+    return place === undefined ? { fate: "expired", place } : { fate, place };
   }
 
   #apply(record: {
     batch: SequencedBatch;
     digest: string;
     receivedMs: number;
-    fate: Fate | "tombstone" | "gap";
+    fate: Goal["fate"];
+    place: WindowPlace | undefined;
     lsn: number;
   }): void {
     const { streams, windows, clock } = this.#options;
-    const { batch, fate, lsn } = record;
+    const { batch, fate, place, lsn } = record;
     streams.add({ ...record, aside: isAside(fate) });
-    if (batch.kind === "window" && !isAside(fate)) windows.add(batch, lsn, clock.nowMs());
+    if (batch.kind === "window" && place !== undefined) {
+      windows.add(batch, { place, lsn, nowMs: clock.nowMs() });
+    }
     this.#countApplied(batch, fate);
   }
 
@@ -200,7 +213,7 @@ export class Ingest {
       head: (state) => {
         if (state.length > 0 && !streams.decode(state)) countCorrupt(1);
       },
-      batch: ({ lsn, receivedMs, bytes }) => {
+      batch: ({ lsn, receivedMs, bytes, window }) => {
         const decoded = decodeSketchBatch(bytes);
         if (!decoded.ok || decoded.value.kind === "heartbeat") {
           countCorrupt(1);
@@ -209,14 +222,15 @@ export class Ingest {
         const batch = decoded.value;
         const digest = digestOf(bytes);
         if (streams.know({ ...batch, digest }) !== "new") return undefined;
-        const aside = isAside(this.#fateOf(batch, receivedMs));
+        const aside = batch.kind === "window" && window === undefined;
         streams.add({ batch, digest, receivedMs, aside });
-        if (batch.kind !== "window" || aside) return undefined;
-        const startMs = startOf(batch);
-        if (lsn <= (store.segmentMeta(startMs)?.lsn ?? 0)) return undefined;
-        windows.add(batch, lsn, clock.nowMs());
+        if (batch.kind !== "window" || window === undefined) return undefined;
+        if (lsn <= store.storedLsn(window)) return undefined;
+        const place = store.placeFor(window);
+        if (place === undefined) return undefined;
+        windows.add(batch, { place, lsn, nowMs: clock.nowMs() });
         this.#admission.replay(batch, receivedMs);
-        return startMs;
+        return place;
       },
     };
   }
@@ -240,8 +254,4 @@ export class Ingest {
 /** The first 8 bytes of SHA-256: what tells a repetition from a fork. */
 function digestOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-}
-
-function startOf(batch: WindowBatch): number {
-  return batch.cube.windowStartMs;
 }

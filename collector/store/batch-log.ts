@@ -1,38 +1,40 @@
 /**
  * The log of accepted batches: what open windows and dedupe state are rebuilt from.
  *
- * Files are generations. Each opens with a head, written twice so that one damaged record does not
- * take it: the dedupe state after every earlier record. A batch record carries a log sequence
- * number (lsn). Records are applied to memory in lsn order, each only once it is durable; a
- * window's segment names the lsn up to which it holds the window's records, so replay after a
+ * Files are generations; `log-generation.ts` says what is in one. A batch record carries a log
+ * sequence number (lsn). Records are applied to memory in lsn order, each only once it is durable;
+ * a window's segment names the lsn up to which it holds the window's records, so replay after a
  * crash applies each of them exactly once. A generation is deleted once every window it holds is
- * in a segment, oldest first.
+ * in a segment, oldest first; the newest before the current one stays, for it has what is needed
+ * should the current one lose its head.
  *
- * After a failed write the log goes on in a new generation whose head voids the records the
- * failed write may have left behind: those above the head's lsn in earlier generations.
+ * After a failed write the log goes on in a new generation, which voids the records the failed
+ * write may have left behind.
  */
-import { createByteReader, createByteWriter } from "../../base/bytes.ts";
 import type { Disk } from "../../base/disk.ts";
-import { numberedFiles, storeWriteError } from "../../base/files.ts";
+import { storeWriteError } from "../../base/files.ts";
 import { createJournal, type Journal } from "../../base/journal.ts";
-import { scanRecords } from "../../base/records.ts";
-
-export interface LogEntry {
-  readonly bytes: Uint8Array;
-  readonly receivedMs: number;
-  /** The window the batch adds to; undefined when it adds to none. */
-  readonly windowStartMs: number | undefined;
-}
-
-export interface LoggedBatch extends LogEntry {
-  readonly lsn: number;
-}
+import type { WindowPlace } from "./levels.ts";
+import {
+  encodeBatch,
+  encodeEnd,
+  encodePreamble,
+  encodeState,
+  findGenerations,
+  type GenerationContents,
+  type GenerationFile,
+  generationPath,
+  isFollowed,
+  type LogEntry,
+  type LoggedBatch,
+  readGeneration,
+} from "./log-generation.ts";
 
 export interface LogVisitor {
   /** The dedupe state up to here, replacing whatever was visited before. */
   head(state: Uint8Array): void;
-  /** Gives the window the batch adds to, or undefined. */
-  batch(batch: Omit<LoggedBatch, "windowStartMs">): number | undefined;
+  /** Gives the window for which the batch still waits to be stored, or undefined. */
+  batch(batch: LoggedBatch): WindowPlace | undefined;
   corrupt(records: number): void;
 }
 
@@ -40,8 +42,8 @@ interface Generation {
   readonly number: number;
   readonly path: string;
   size: number;
-  /** The last lsn of each window that is not yet in a segment. */
-  readonly unsettled: Map<number, number>;
+  /** The last lsn of each window that is not yet in a segment, by its name. */
+  readonly unsettled: Map<string, number>;
 }
 
 interface Waiting {
@@ -51,30 +53,35 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-const namePattern = /^batches-(\d{12})\.log$/;
+export interface BatchLogOptions {
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly generationBytesMax: number;
+}
+
 const groupRecordsMax = 64;
-const headKind = 1;
-const batchKind = 2;
+/** The current one, and the one before it. */
+const generationsMin = 2;
 
 export class BatchLog {
-  readonly #directory: string;
-  readonly #disk: Disk;
-  readonly #generationBytesMax: number;
+  readonly #options: BatchLogOptions;
   #headState: () => Uint8Array = () => new Uint8Array(0);
   #generations: Generation[] = [];
   #journal: Journal | undefined;
   #lsn = 0;
+  /** Given to a record of a write that failed, or to an applied one. */
+  #lsnUsed = 0;
   #rotationWanted = false;
   /** A generation was begun, not finished: its head may be on disk, so only it may follow. */
   #generationBegun = false;
   #waiting: Waiting[] = [];
+  /** Records of each window that wait to be written, by its name. */
+  readonly #coming = new Map<string, number>();
   #running: Promise<void> | undefined;
   #failed = false;
 
-  constructor(options: { directory: string; disk: Disk; generationBytesMax: number }) {
-    this.#directory = options.directory;
-    this.#disk = options.disk;
-    this.#generationBytesMax = options.generationBytesMax;
+  constructor(options: BatchLogOptions) {
+    this.#options = options;
   }
 
   /** The last lsn that is durable and applied. */
@@ -91,57 +98,87 @@ export class BatchLog {
     return this.#failed;
   }
 
-  /** Visits everything stored, in order, then starts a generation headed by `headState()`. */
-  async recover(visitor: LogVisitor, headState: () => Uint8Array): Promise<void> {
+  /**
+   * Visits everything stored, in order, one generation in memory at a time, then starts a new one
+   * headed by `headState()`. Stored windows hold records up to `storedLsn`.
+   */
+  async recover(
+    visitor: LogVisitor,
+    { headState, storedLsn }: { headState: () => Uint8Array; storedLsn: number },
+  ): Promise<void> {
     this.#headState = headState;
-    const files = await numberedFiles(this.#disk, this.#directory, namePattern);
-    let next = files[0] === undefined ? undefined : await readGeneration(this.#disk, files[0].path);
+    const { disk, directory } = this.#options;
+    const files = await findGenerations(disk, directory, (records) => visitor.corrupt(records));
     for (const [index, file] of files.entries()) {
-      const contents = next as GenerationContents;
+      const contents = await readGeneration(disk, file.path);
       const following = files[index + 1];
-      next = following === undefined ? undefined : await readGeneration(this.#disk, following.path);
-      this.#visit(file, contents, next?.headLsn ?? Number.POSITIVE_INFINITY, visitor);
+      visitor.corrupt(contents.damaged + (isFollowed(file, contents, following) ? 0 : 1));
+      this.#visit(file, contents, following?.preamble?.validLsn, visitor);
     }
-    await this.#startGeneration();
+    if (this.#lsn < storedLsn) visitor.corrupt(1);
+    // A number that a stored window counts as inside must not be given out again.
+    this.#lsn = Math.max(this.#lsn, storedLsn);
+    this.#lsnUsed = Math.max(this.#lsnUsed, this.#lsn);
+    try {
+      await this.#startGeneration();
+    } catch {
+      // Who cannot write yet can still answer; the next append tries again.
+      this.#failed = true;
+    }
   }
 
   #visit(
-    file: { readonly path: string; readonly number: number },
+    file: GenerationFile,
     contents: GenerationContents,
-    validToLsn: number,
+    validToLsn: number | undefined,
     visitor: LogVisitor,
   ): void {
-    const unsettled = new Map<number, number>();
+    const unsettled = new Map<string, number>();
     this.#generations.push({ ...file, size: contents.size, unsettled });
-    visitor.corrupt(contents.corrupt);
-    if (contents.head !== undefined) {
-      visitor.head(contents.head);
-      this.#lsn = Math.max(this.#lsn, contents.headLsn ?? 0);
-    }
+    if (contents.state !== undefined) visitor.head(contents.state);
+    this.#lsn = Math.max(this.#lsn, contents.preamble?.validLsn ?? 0);
     for (const batch of contents.batches) {
-      if (batch.lsn > validToLsn) continue;
+      this.#lsnUsed = Math.max(this.#lsnUsed, batch.lsn);
+      if (batch.lsn > (validToLsn ?? Number.POSITIVE_INFINITY)) continue;
       this.#lsn = Math.max(this.#lsn, batch.lsn);
-      const windowStartMs = visitor.batch(batch);
-      if (windowStartMs !== undefined) unsettled.set(windowStartMs, batch.lsn);
+      const window = visitor.batch(batch);
+      if (window !== undefined) unsettled.set(nameOf(window), batch.lsn);
     }
   }
 
   /** Makes a batch durable, then applies it; resolves after that. @throws STORE_WRITE */
   append(entry: LogEntry, apply: (lsn: number) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
+    const { window } = entry;
+    if (window !== undefined) this.#countComing(nameOf(window), 1);
+    const written = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ entry, apply, resolve, reject });
       this.#running ??= this.#run();
     });
+    return written.finally(() => {
+      if (window !== undefined) this.#countComing(nameOf(window), -1);
+    });
+  }
+
+  #countComing(name: string, change: number): void {
+    const count = (this.#coming.get(name) ?? 0) + change;
+    if (count > 0) this.#coming.set(name, count);
+    else this.#coming.delete(name);
   }
 
   /** Every record of the window up to `lsn` is in a durable segment. */
-  async settle(windowStartMs: number, lsn: number): Promise<void> {
+  async settle(window: WindowPlace, lsn: number): Promise<void> {
+    const name = nameOf(window);
     for (const { unsettled } of this.#generations) {
-      if ((unsettled.get(windowStartMs) ?? Number.POSITIVE_INFINITY) <= lsn) {
-        unsettled.delete(windowStartMs);
-      }
+      if ((unsettled.get(name) ?? Number.POSITIVE_INFINITY) <= lsn) unsettled.delete(name);
     }
     await this.#removeSettled();
+  }
+
+  /** Whether records of the window are in no segment yet. */
+  holds(window: WindowPlace): boolean {
+    const name = nameOf(window);
+    if (this.#coming.has(name)) return true;
+    return this.#generations.some(({ unsettled }) => unsettled.has(name));
   }
 
   /** Starts a new generation between two groups, and drops the ones nothing needs. */
@@ -172,6 +209,7 @@ export class BatchLog {
         if (group.length > 0) await this.#commit(group);
       } catch (cause) {
         this.#failed = true;
+        this.#rotationWanted = false;
         for (const { reject } of group) reject(storeWriteError("the batch log", cause));
       }
     }
@@ -181,14 +219,15 @@ export class BatchLog {
   async #commit(group: readonly Waiting[]): Promise<void> {
     const journal = this.#journal as Journal;
     const generation = this.#generations.at(-1) as Generation;
-    const payloads = group.map(({ entry }, index) => encodeBatch(this.#lsn + 1 + index, entry));
-    await journal.append(payloads);
+    const first = this.#lsnUsed + 1;
+    this.#lsnUsed += group.length;
+    await journal.append(group.map(({ entry }, index) => encodeBatch(first + index, entry)));
     this.#failed = false;
     generation.size = journal.size;
-    for (const { entry, apply, resolve, reject } of group) {
-      this.#lsn++;
-      if (entry.windowStartMs !== undefined) {
-        generation.unsettled.set(entry.windowStartMs, this.#lsn);
+    for (const [index, { entry, apply, resolve, reject }] of group.entries()) {
+      this.#lsn = first + index;
+      if (entry.window !== undefined) {
+        generation.unsettled.set(nameOf(entry.window), this.#lsn);
       }
       try {
         apply(this.#lsn);
@@ -201,7 +240,7 @@ export class BatchLog {
 
   async #ensureGeneration(): Promise<void> {
     const journal = this.#journal;
-    const full = (journal?.size ?? 0) >= this.#generationBytesMax;
+    const full = (journal?.size ?? 0) >= this.#options.generationBytesMax;
     const wanted = this.#rotationWanted || this.#generationBegun;
     if (journal !== undefined && !journal.broken && !full && !wanted) return;
     this.#rotationWanted = false;
@@ -210,67 +249,40 @@ export class BatchLog {
   }
 
   async #startGeneration(): Promise<void> {
+    const { disk, directory } = this.#options;
     const number = (this.#generations.at(-1)?.number ?? 0) + 1;
-    const path = `${this.#directory}/batches-${String(number).padStart(12, "0")}.log`;
-    const head = encodeHead(this.#lsn, this.#headState());
+    const path = generationPath(directory, number);
+    const firstLsn = this.#lsnUsed + 1;
+    const preamble = encodePreamble({ generation: number, validLsn: this.#lsn, firstLsn });
+    const state = encodeState(this.#headState());
     this.#generationBegun = true;
-    const journal = await createJournal(this.#disk, path, [head, head]);
+    const journal = await createJournal(disk, path, [preamble, preamble, state, state]);
     this.#generationBegun = false;
-    await this.#journal?.close();
+    await this.#endGeneration(number);
     this.#journal = journal;
     this.#generations.push({ number, path, size: journal.size, unsettled: new Map() });
   }
 
+  /** Says in the current file which one follows, so that its loss would be noticed. */
+  async #endGeneration(next: number): Promise<void> {
+    const journal = this.#journal;
+    if (journal === undefined) return;
+    if (!journal.broken) await journal.append([encodeEnd(next)]).catch(() => undefined);
+    await journal.close();
+    this.#journal = undefined;
+  }
+
   async #removeSettled(): Promise<void> {
-    while (this.#generations.length > 1 && this.#generations[0]?.unsettled.size === 0) {
+    while (
+      this.#generations.length > generationsMin &&
+      this.#generations[0]?.unsettled.size === 0
+    ) {
       const generation = this.#generations.shift() as Generation;
-      await this.#disk.remove(generation.path);
+      await this.#options.disk.remove(generation.path);
     }
   }
 }
 
-interface GenerationContents {
-  readonly head: Uint8Array | undefined;
-  readonly headLsn: number | undefined;
-  readonly batches: readonly Omit<LoggedBatch, "windowStartMs">[];
-  readonly corrupt: number;
-  readonly size: number;
-}
-
-async function readGeneration(disk: Disk, path: string): Promise<GenerationContents> {
-  const bytes = (await disk.read(path)) ?? new Uint8Array(0);
-  const scan = scanRecords(bytes);
-  let head: Uint8Array | undefined;
-  let headLsn: number | undefined;
-  const batches: Omit<LoggedBatch, "windowStartMs">[] = [];
-  for (const payload of scan.payloads) {
-    const reader = createByteReader(payload);
-    const kind = reader.u8();
-    const lsn = reader.varint();
-    if (kind === headKind) {
-      headLsn ??= lsn;
-      head ??= reader.bytes(reader.remaining);
-    } else if (kind === batchKind) {
-      const receivedMs = reader.varint();
-      batches.push({ lsn, receivedMs, bytes: reader.bytes(reader.remaining) });
-    }
-  }
-  return { head, headLsn, batches, corrupt: scan.corrupt, size: bytes.length };
-}
-
-function encodeHead(lsn: number, state: Uint8Array): Uint8Array {
-  const writer = createByteWriter();
-  writer.u8(headKind);
-  writer.varint(lsn);
-  writer.bytes(state);
-  return writer.finish();
-}
-
-function encodeBatch(lsn: number, entry: LogEntry): Uint8Array {
-  const writer = createByteWriter();
-  writer.u8(batchKind);
-  writer.varint(lsn);
-  writer.varint(entry.receivedMs);
-  writer.bytes(entry.bytes);
-  return writer.finish();
+function nameOf({ startMs, lengthMs }: WindowPlace): string {
+  return `${lengthMs}/${startMs}`;
 }

@@ -129,6 +129,18 @@ export class Segments {
     return this.#newestFirst;
   }
 
+  /** The starts of windows from `fromMs` on and before `toMs`. */
+  startsBetween(fromMs: number, toMs: number): readonly number[] {
+    const metas = this.newestFirst();
+    const starts: number[] = [];
+    for (let at = firstBefore(metas, toMs); at < metas.length; at++) {
+      const { windowStartMs } = (metas[at] as SegmentMeta).summary;
+      if (windowStartMs < fromMs) break;
+      starts.push(windowStartMs);
+    }
+    return starts;
+  }
+
   /** Makes new content of a window durable; its revision is above `revisionMin`. */
   write(
     segment: NewSegment,
@@ -273,4 +285,15 @@ export class Segments {
     await this.#changes;
     await this.#catalogue.close();
   }
+}
+
+/** Of windows newest first, the place of the first that starts before `toMs`. */
+function firstBefore(metas: readonly SegmentMeta[], toMs: number): number {
+  let [from, to] = [0, metas.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((metas[middle] as SegmentMeta).summary.windowStartMs < toMs) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }

@@ -15,10 +15,18 @@ import type { StreamEvent, WindowSummary } from "../../wire/api-types.ts";
 import type { Decider, Decision } from "../decide.ts";
 import { decodeContents } from "../store/contents.ts";
 import type { UnnumberedEvent } from "../store/events-journal.ts";
+import type { WindowPlace } from "../store/levels.ts";
 import type { SegmentMeta } from "../store/segment-file.ts";
 import type { NewSegment } from "../store/segments.ts";
 import type { Store } from "../store/store.ts";
 import type { Losses } from "./add-cube.ts";
+import {
+  closeFailures,
+  corruptRecords,
+  decideFailures,
+  maintainFailures,
+  saveFailures,
+} from "./closing-counters.ts";
 import type { Coverage } from "./liveness.ts";
 import {
   addStored,
@@ -38,7 +46,6 @@ export interface ClosingOptions {
   readonly limits: WindowLimits;
   readonly losses: Losses;
   readonly windowLengthMs: number;
-  readonly retentionMs: number;
   readonly publish: (events: readonly StreamEvent[]) => void;
 }
 
@@ -62,7 +69,7 @@ const nothing: Decision = { anomalies: 0, events: [] };
 
 export class Closings {
   readonly #options: ClosingOptions;
-  readonly #unsaved = new Map<number, NewSegment>();
+  readonly #unsaved = new Map<string, NewSegment>();
   #chain: Promise<void> = Promise.resolve();
   #closing = 0;
   #savedClosing = 0;
@@ -132,7 +139,6 @@ export class Closings {
   }
 
   async #close({ window, coverage, decide, revised, nowMs }: Closing): Promise<void> {
-    const { store, windowLengthMs, retentionMs } = this.#options;
     await this.#retryUnsaved();
     const earlier = await this.#addEarlier(window);
     if (earlier !== undefined && earlier.closing > this.#savedClosing) await this.saveDecider();
@@ -150,7 +156,7 @@ export class Closings {
     const segment: NewSegment = {
       meta: {
         summary: { ...known, spans, errors, keys: sealed.cube.cells.size, anomalies },
-        windowEndMs: window.startMs + windowLengthMs,
+        windowEndMs: window.startMs + window.lengthMs,
         lsn: window.lsn,
         closing,
         decidedAtMs,
@@ -161,27 +167,44 @@ export class Closings {
     };
     await this.#save(segment);
     if (decide) await this.#announce(segment);
-    await store.expireSegments(nowMs - retentionMs);
     if (decide && closing - this.#savedClosing >= saveEveryClosings) await this.saveDecider();
+    await this.#maintain(nowMs);
+  }
+
+  /** Has the store do what is due, between two windows. */
+  maintain(nowMs: number): void {
+    this.#chain = this.#chain.then(() => this.#maintain(nowMs));
+  }
+
+  async #maintain(nowMs: number): Promise<void> {
+    const { store, meter, log } = this.#options;
+    try {
+      await store.maintain(nowMs);
+    } catch (cause) {
+      meter.counter(...maintainFailures).add();
+      log.error("history cannot be rolled up or let go", { reason: String(cause) });
+    }
   }
 
   /** Merges what the window held when it was closed before. */
   async #addEarlier(window: WindowState): Promise<Earlier["meta"] | undefined> {
     const { store, limits, losses } = this.#options;
-    const earlier = await this.#earlierOf(window.startMs);
+    const earlier = await this.#earlierOf(window);
     if (earlier === undefined) return undefined;
     if (earlier.ok) addStored(window, earlier.value, { limits, losses });
     else this.#countCorrupt();
-    return earlier.ok ? earlier.value.meta : store.segmentMeta(window.startMs);
+    return earlier.ok ? earlier.value.meta : store.segmentMeta(window.startMs, window.lengthMs);
   }
 
-  async #earlierOf(startMs: number): Promise<Result<Earlier> | undefined> {
+  async #earlierOf(window: WindowPlace): Promise<Result<Earlier> | undefined> {
     const { store } = this.#options;
-    const unsaved = this.#unsaved.get(startMs);
+    const { startMs, lengthMs } = window;
+    const unsaved = this.#unsaved.get(nameOf(window));
     if (unsaved !== undefined) {
       return ok({ meta: unsaved.meta, contents: decodeContents(startMs, unsaved.blocks) });
     }
-    return store.segmentMeta(startMs) === undefined ? undefined : store.readSegment(startMs);
+    if (store.segmentMeta(startMs, lengthMs) === undefined) return undefined;
+    return store.readSegment(startMs, lengthMs);
   }
 
   #decide(
@@ -207,14 +230,16 @@ export class Closings {
 
   async #save(segment: NewSegment): Promise<void> {
     const { store, meter, log } = this.#options;
-    const { windowStartMs } = segment.meta.summary;
+    const { summary, windowEndMs } = segment.meta;
+    const { windowStartMs } = summary;
+    const name = nameOf({ startMs: windowStartMs, lengthMs: windowEndMs - windowStartMs });
     try {
       await store.writeSegment(segment);
-      this.#unsaved.delete(windowStartMs);
+      this.#unsaved.delete(name);
     } catch (cause) {
       meter.counter(...saveFailures).add();
       log.error("a closed window waits for the disk", { windowStartMs, reason: String(cause) });
-      this.#unsaved.set(windowStartMs, segment);
+      this.#unsaved.set(name, segment);
     }
   }
 
@@ -255,6 +280,10 @@ export class Closings {
   }
 }
 
+function nameOf({ startMs, lengthMs }: WindowPlace): string {
+  return `${lengthMs}/${startMs}`;
+}
+
 /** A window that more is known of has not become less covered. */
 function betterCoverage(
   { share, silentAgents }: Coverage,
@@ -265,20 +294,3 @@ function betterCoverage(
   }
   return { coverage: share, silentAgents: silentAgents.length };
 }
-
-export const corruptRecords = [
-  "brunt_collector_corrupt_records_total",
-  "stored records that failed their checksum and were skipped",
-] as const;
-const closeFailures = [
-  "brunt_collector_close_failures_total",
-  "windows that could not be closed",
-] as const;
-const decideFailures = [
-  "brunt_collector_decide_failures_total",
-  "windows kept without a decision because deciding failed",
-] as const;
-const saveFailures = [
-  "brunt_collector_save_failures_total",
-  "times the disk refused a closed window or the decider's state",
-] as const;

@@ -59,9 +59,14 @@ export class WindowCloser {
   #close(closing: Omit<Closing, "coverage">, streams: readonly StreamState[]): Reported {
     const { closings, windowLengthMs } = this.#options;
     const { window, nowMs, revised } = closing;
-    const { startMs, spansByStream } = window;
-    const endMs = startMs + windowLengthMs;
+    const { startMs, lengthMs, spansByStream } = window;
+    const endMs = startMs + lengthMs;
     const reported = { startMs, endMs, spansByStream, before: this.#reporters.of(startMs) };
+    if (lengthMs !== windowLengthMs) {
+      // Coarser windows hold what came apart from the rest: alone they cover nothing.
+      closings.enqueue({ ...closing, coverage: { share: 0, silentAgents: [] } });
+      return reported;
+    }
     const coverage = coverageOf(streams, reported, nowMs);
     this.#reporters.note(startMs, reportersOf(streams, reported));
     if (!revised) this.#silence.observe(coverage, startMs);

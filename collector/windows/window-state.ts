@@ -4,6 +4,7 @@ import type { WindowBatch } from "../../wire/sketch-batch.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
 import type { Block } from "../store/blocks.ts";
 import { canonicalContents, encodeContents, type WindowContents } from "../store/contents.ts";
+import type { WindowPlace } from "../store/levels.ts";
 import type { NewSegment } from "../store/segments.ts";
 import { addCube, emptyLike, type Losses, unionOf } from "./add-cube.ts";
 
@@ -13,6 +14,7 @@ export interface WindowLimits extends CubeLimits {
 
 export interface WindowState {
   readonly startMs: number;
+  readonly lengthMs: number;
   cube: Cube;
   halfEdges: HalfEdgeInWindow[];
   readonly spansByStream: Map<string, number>;
@@ -27,9 +29,13 @@ export interface WindowTotals {
   readonly errors: number;
 }
 
-export function createWindowState(startMs: number, limits: WindowLimits): WindowState {
+export function createWindowState(
+  { startMs, lengthMs }: WindowPlace,
+  limits: WindowLimits,
+): WindowState {
   return {
     startMs,
+    lengthMs,
     cube: createCube(startMs, unionOf([], []).dimensions, limits),
     halfEdges: [],
     spansByStream: new Map(),

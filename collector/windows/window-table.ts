@@ -3,7 +3,8 @@
  *
  *   open     not closed yet: closes when every live stream's watermark passed its end, or 15 s after
  *   late     closed less than 10 minutes ago: merged again and decided again
- *   history  closed less than 48 hours ago: merged, not decided
+ *   history  closed less than 48 hours ago, or a whole minute of an agent that was long away from
+ *            its collector: merged, not decided
  *   expired  older: counted, nothing else
  *   future   further ahead than two clocks may differ: counted, nothing else
  *
@@ -11,6 +12,7 @@
  */
 import type { WindowBatch } from "../../wire/sketch-batch.ts";
 import { clockSkewMs } from "../ingest/stream-state.ts";
+import type { WindowPlace } from "../store/levels.ts";
 import type { Losses } from "./add-cube.ts";
 import {
   addBatch,
@@ -62,7 +64,8 @@ const emptyWindowsMax = 60;
 export class WindowTable {
   readonly #options: WindowTableOptions;
   readonly #open = new Map<number, WindowState>();
-  readonly #late = new Map<number, LateWindow>();
+  /** By length and start. */
+  readonly #late = new Map<string, LateWindow>();
   #closedThroughMs: number | undefined;
   #startedMs = 0;
   /** Before this there was nobody to hear, so an empty window says nothing. */
@@ -83,8 +86,13 @@ export class WindowTable {
   }
 
   /** The hash key of a window that has data in memory. */
-  hashKeyOf(startMs: number): string {
-    return (this.#open.get(startMs) ?? this.#late.get(startMs)?.window)?.hashKeyId ?? "";
+  hashKeyOf(place: WindowPlace): string {
+    const open = this.#isFinest(place) ? this.#open.get(place.startMs) : undefined;
+    return (open ?? this.#late.get(nameOf(place))?.window)?.hashKeyId ?? "";
+  }
+
+  #isFinest({ lengthMs }: WindowPlace): boolean {
+    return lengthMs === this.#options.windowLengthMs;
   }
 
   /** The process takes batches from now on. */
@@ -99,42 +107,50 @@ export class WindowTable {
   }
 
   fateOf(batch: WindowBatch, nowMs: number): Fate {
-    const startMs = batch.cube.windowStartMs;
+    return this.#fateOf(placeOf(batch), nowMs);
+  }
+
+  #fateOf(place: WindowPlace, nowMs: number): Fate {
+    const { startMs, lengthMs } = place;
     if (startMs > nowMs + clockSkewMs) return "future";
-    const lateMs = nowMs - (startMs + this.#options.windowLengthMs);
+    const lateMs = nowMs - (startMs + lengthMs);
     if (lateMs > this.#options.historyMs) return "expired";
-    if (lateMs > decideLateMs) return "history";
+    if (lateMs > decideLateMs || !this.#isFinest(place)) return "history";
     return startMs < (this.#closedThroughMs ?? 0) ? "late" : "open";
   }
 
-  /** Adds a durable batch. What was let in is never expired any more. */
-  add(batch: WindowBatch, lsn: number, nowMs: number): void {
+  /**
+   * Adds a durable batch to the window at `place`, its own or a coarser one around it. What was let
+   * in is never expired any more.
+   */
+  add(
+    batch: WindowBatch,
+    { place, lsn, nowMs }: { place: WindowPlace; lsn: number; nowMs: number },
+  ): void {
     const { limits, losses } = this.#options;
-    const startMs = batch.cube.windowStartMs;
-    const fate = this.fateOf(batch, nowMs);
-    const window =
-      fate === "open" ? this.#openWindow(startMs) : this.#lateWindow(fate, startMs, nowMs);
+    const fate = this.#fateOf(place, nowMs);
+    const window = fate === "open" ? this.#openWindow(place) : this.#lateWindow(fate, place, nowMs);
     addBatch(window, batch, { lsn, limits, losses });
   }
 
-  #openWindow(startMs: number): WindowState {
-    let window = this.#open.get(startMs);
+  #openWindow(place: WindowPlace): WindowState {
+    let window = this.#open.get(place.startMs);
     if (window === undefined) {
-      window = createWindowState(startMs, this.#options.limits);
-      this.#open.set(startMs, window);
+      window = createWindowState(place, this.#options.limits);
+      this.#open.set(place.startMs, window);
     }
     return window;
   }
 
-  #lateWindow(fate: Fate, startMs: number, nowMs: number): WindowState {
-    let late = this.#late.get(startMs);
+  #lateWindow(fate: Fate, place: WindowPlace, nowMs: number): WindowState {
+    let late = this.#late.get(nameOf(place));
     if (late === undefined) {
       late = {
-        window: createWindowState(startMs, this.#options.limits),
+        window: createWindowState(place, this.#options.limits),
         decide: fate === "late",
         dueMs: nowMs + reviseAfterMs,
       };
-      this.#late.set(startMs, late);
+      this.#late.set(nameOf(place), late);
     }
     return late.window;
   }
@@ -147,7 +163,7 @@ export class WindowTable {
     const trusted = nowMs - this.#startedMs >= closeAfterMs;
     const horizonMs = Math.max(trusted ? (watermarkMs ?? 0) : 0, nowMs - closeAfterMs);
     const revise = [...this.#late.values()].filter(({ dueMs }) => dueMs <= nowMs);
-    for (const { window } of revise) this.#late.delete(window.startMs);
+    for (const { window } of revise) this.#late.delete(nameOf(window));
     return { close: this.#takeOpen(horizonMs, isAnyoneExpected), revise };
   }
 
@@ -177,9 +193,18 @@ export class WindowTable {
     const windows: WindowState[] = [];
     for (let startMs = firstStartMs; startMs <= lastStartMs; startMs += length) {
       if (!this.#open.has(startMs)) {
-        windows.push(createWindowState(startMs, this.#options.limits));
+        windows.push(createWindowState({ startMs, lengthMs: length }, this.#options.limits));
       }
     }
     return windows;
   }
+}
+
+/** The window a batch is about. */
+export function placeOf({ cube, windowLengthMs }: WindowBatch): WindowPlace {
+  return { startMs: cube.windowStartMs, lengthMs: windowLengthMs };
+}
+
+function nameOf({ startMs, lengthMs }: WindowPlace): string {
+  return `${lengthMs}/${startMs}`;
 }

@@ -128,10 +128,15 @@ describe("batch log", () => {
     await store.rotateLog();
     await store.append(entry("new", 30_000), () => {});
     await store.writeSegment(segment(10_000, 1));
-    expect((await openStore({ directory })).batches).toEqual(["old", "open", "new"]);
-    await store.writeSegment(segment(20_000, 2));
-    expect((await openStore({ directory })).batches).toEqual(["new"]);
+    await store.rotateLog();
     await store.close();
+    const second = await openStore({ directory });
+    expect(second.batches).toEqual(["old", "open", "new"]);
+    await second.store.writeSegment(segment(20_000, 2));
+    await second.store.close();
+    const third = await openStore({ directory });
+    expect(third.batches).toEqual(["new"]);
+    await third.store.close();
   });
 
   test("a refused write is not acknowledged, not found again, and later ones are", async () => {
@@ -173,7 +178,7 @@ describe("segments", () => {
   test("one damaged file costs that window only", async () => {
     const { store, directory } = await openStore();
     for (const startMs of [10_000, 20_000, 30_000]) await store.writeSegment(segment(startMs, 1));
-    const path = join(directory, "windows", "20000.1.window");
+    const path = join(directory, "windows/10000-received/20000.1.window");
     const file = readFileSync(path);
     writeFileSync(path, file.fill(0));
     const reopened = await openStore({ directory });
@@ -189,8 +194,11 @@ describe("segments", () => {
   test("windows past retention are unlinked", async () => {
     const { store, directory } = await openStore();
     for (const startMs of [10_000, 20_000, 30_000]) await store.writeSegment(segment(startMs, 1));
-    expect(await store.expireSegments(35_000)).toBe(2);
-    expect(readdirSync(join(directory, "windows"))).toEqual(["30000.1.window", "catalogue"]);
+    const laterMs = 2 * 86_400_000 + 120_000;
+    await store.maintain(laterMs);
+    await store.maintain(laterMs + 60_000);
+    const left = readdirSync(join(directory, "windows/10000-received"));
+    expect(left).toEqual(["catalogue"]);
     await store.close();
   });
 });
@@ -250,14 +258,15 @@ describe("the decider's state", () => {
     const snapshot = { learned: new Map([["a", new Float64Array([1, 2])]]) };
     await store.saveDecider({ closing: 7, snapshot });
     expect(await store.loadDecider()).toEqual({ closing: 7, snapshot });
-    truncateSync(join(directory, "decider"), 20);
+    truncateSync(join(directory, "state/decider-7"), 20);
     expect(await store.loadDecider()).toBeUndefined();
     await store.close();
   });
 });
 
 function entry(value: string, windowStartMs: number) {
-  return { bytes: bytes(value), receivedMs: 1, windowStartMs };
+  const window = { startMs: windowStartMs, lengthMs: 10_000 };
+  return { bytes: bytes(value), receivedMs: 1, window };
 }
 
 function segment(windowStartMs: number, lsn: number) {
@@ -300,9 +309,9 @@ async function openStore(
   await store.recover(
     {
       head: (state) => found.heads.push(text(state)),
-      batch: ({ bytes: payload }) => {
+      batch: ({ lsn, bytes: payload, window }) => {
         found.batches.push(text(payload));
-        return 10_000;
+        return window === undefined || lsn <= store.storedLsn(window) ? undefined : window;
       },
       corrupt: (records) => {
         found.corrupt += records;

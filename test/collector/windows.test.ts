@@ -19,7 +19,7 @@ const seed = 77;
 
 /** The stored cells, edges and half-edges of a window. */
 async function stored(dataDir: string, window: number): Promise<string> {
-  const directory = join(dataDir, "windows");
+  const directory = join(dataDir, "windows/10000-received");
   const start = `${startMs + window * windowMs}.`;
   const name = readdirSync(directory).find((file) => file.startsWith(start));
   const { records } = await readRecords(nodeDisk, join(directory, name ?? "none"));

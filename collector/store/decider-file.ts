@@ -1,0 +1,40 @@
+/** The decider's state as of some decision: the newest two, so that a damaged one is not the last. */
+import { deserialize, serialize } from "node:v8";
+import type { Disk } from "../../base/disk.ts";
+import { numberedFiles, writeAtomically } from "../../base/files.ts";
+import { frameRecord, scanRecords } from "../../base/records.ts";
+
+export interface DeciderState {
+  /** The last decision the state includes. */
+  readonly closing: number;
+  readonly snapshot: unknown;
+}
+
+const namePattern = /^decider-(\d{1,15})$/;
+const filesKept = 2;
+
+export async function saveDecider(
+  disk: Disk,
+  directory: string,
+  state: DeciderState,
+): Promise<void> {
+  const path = `${directory}/decider-${state.closing}`;
+  await writeAtomically(disk, path, frameRecord(serialize(state)));
+  const files = await numberedFiles(disk, directory, namePattern);
+  for (const file of files.slice(0, -filesKept)) await disk.remove(file.path);
+}
+
+/** The newest state that is sound; undefined when there is none. */
+export async function loadDecider(
+  disk: Disk,
+  directory: string,
+): Promise<{ readonly state: DeciderState | undefined; readonly corrupt: number }> {
+  const files = await numberedFiles(disk, directory, namePattern);
+  let corrupt = 0;
+  for (const { path } of files.reverse()) {
+    const payload = scanRecords((await disk.read(path)) ?? new Uint8Array(0)).payloads[0];
+    if (payload !== undefined) return { state: deserialize(payload) as DeciderState, corrupt };
+    corrupt++;
+  }
+  return { state: undefined, corrupt };
+}

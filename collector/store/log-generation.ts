@@ -1,0 +1,187 @@
+/**
+ * One file of the batch log, as records:
+ *
+ *   preamble ×2   which generation this is, and from which log sequence number (lsn) on it counts
+ *   state ×2      the dedupe state after every earlier record
+ *   batch …       lsn, when it was received, the window it goes into, its bytes
+ *   end           the number of the generation that follows
+ *
+ * What the file says of itself counts, not its name. Preamble and state are there twice so that
+ * one damaged record does not take them; should both go, the generation before has the state and
+ * the records that lead to this one.
+ */
+import { createByteReader, createByteWriter } from "../../base/bytes.ts";
+import type { Disk } from "../../base/disk.ts";
+import { numberedFiles } from "../../base/files.ts";
+import { payloadAt, recordSizeAt, scanRecords } from "../../base/records.ts";
+import type { WindowPlace } from "./levels.ts";
+
+export interface LogEntry {
+  readonly bytes: Uint8Array;
+  readonly receivedMs: number;
+  /** The window the batch goes into; undefined when it goes into none. */
+  readonly window: WindowPlace | undefined;
+}
+
+export interface LoggedBatch extends LogEntry {
+  readonly lsn: number;
+}
+
+export interface Preamble {
+  readonly generation: number;
+  /** In earlier generations, records above this are what failed writes left behind. */
+  readonly validLsn: number;
+  /** What the first record here has. */
+  readonly firstLsn: number;
+}
+
+export interface GenerationContents {
+  readonly preamble: Preamble | undefined;
+  readonly state: Uint8Array | undefined;
+  readonly batches: readonly LoggedBatch[];
+  /** The generation that follows, if this one was ended. */
+  readonly next: number | undefined;
+  /** Records that are damaged or missing. */
+  readonly damaged: number;
+  readonly size: number;
+}
+
+export interface GenerationFile {
+  readonly path: string;
+  readonly number: number;
+  readonly preamble: Preamble | undefined;
+}
+
+const namePattern = /^batches-(\d{12})\.log$/;
+const preambleKind = 1;
+const stateKind = 2;
+const batchKind = 3;
+const endKind = 4;
+/** More than two preambles take. */
+const preambleReadSize = 256;
+
+export function encodePreamble({ generation, validLsn, firstLsn }: Preamble): Uint8Array {
+  const writer = createByteWriter();
+  writer.u8(preambleKind);
+  writer.varint(generation);
+  writer.varint(validLsn);
+  writer.varint(firstLsn);
+  return writer.finish();
+}
+
+export function encodeState(state: Uint8Array): Uint8Array {
+  const writer = createByteWriter();
+  writer.u8(stateKind);
+  writer.bytes(state);
+  return writer.finish();
+}
+
+export function encodeBatch(lsn: number, { bytes, receivedMs, window }: LogEntry): Uint8Array {
+  const writer = createByteWriter();
+  writer.u8(batchKind);
+  writer.varint(lsn);
+  writer.varint(receivedMs);
+  writer.varint(window?.lengthMs ?? 0);
+  writer.varint(window?.startMs ?? 0);
+  writer.bytes(bytes);
+  return writer.finish();
+}
+
+export function encodeEnd(next: number): Uint8Array {
+  const writer = createByteWriter();
+  writer.u8(endKind);
+  writer.varint(next);
+  return writer.finish();
+}
+
+export function generationPath(directory: string, number: number): string {
+  return `${directory}/batches-${String(number).padStart(12, "0")}.log`;
+}
+
+/** The generations in the order they were written in; copies of one go. */
+export async function findGenerations(
+  disk: Disk,
+  directory: string,
+  onMisplaced: (files: number) => void,
+): Promise<readonly GenerationFile[]> {
+  const files = new Map<number, GenerationFile>();
+  for (const { path, number: named } of await numberedFiles(disk, directory, namePattern)) {
+    const preamble = await readPreamble(disk, path);
+    const number = preamble?.generation ?? named;
+    if (number !== named) onMisplaced(1);
+    if (files.has(number)) await disk.remove(path);
+    else files.set(number, { path, number, preamble });
+  }
+  return [...files.values()].sort((a, b) => a.number - b.number);
+}
+
+/** Whether the file that has to follow does; the last one need not know of any. */
+export function isFollowed(
+  file: GenerationFile,
+  { next }: GenerationContents,
+  following: GenerationFile | undefined,
+): boolean {
+  return following === undefined ? next === undefined : following.number === file.number + 1;
+}
+
+/** What the file at `path` says it is, without reading all of it. */
+async function readPreamble(disk: Disk, path: string): Promise<Preamble | undefined> {
+  const start = await disk.read(path, { position: 0, size: preambleReadSize });
+  if (start === undefined) return undefined;
+  const first = payloadAt(start, 0) ?? payloadAt(start, recordSizeAt(start, 0));
+  const preamble = first === undefined ? undefined : decodePreamble(first);
+  return preamble ?? (await readGeneration(disk, path)).preamble;
+}
+
+export async function readGeneration(disk: Disk, path: string): Promise<GenerationContents> {
+  const bytes = (await disk.read(path)) ?? new Uint8Array(0);
+  const scan = scanRecords(bytes);
+  let preamble: Preamble | undefined;
+  let state: Uint8Array | undefined;
+  let next: number | undefined;
+  const batches: LoggedBatch[] = [];
+  for (const payload of scan.payloads) {
+    const reader = createByteReader(payload);
+    const kind = reader.u8();
+    if (kind === preambleKind) preamble ??= decodePreamble(payload);
+    else if (kind === stateKind) state ??= reader.bytes(reader.remaining);
+    else if (kind === batchKind) batches.push(decodeBatch(payload));
+    else if (kind === endKind) next = reader.varint();
+  }
+  const missing = missingBatches(preamble, batches);
+  const damaged = Math.max(scan.corrupt + (scan.tailBytes > 0 ? 1 : 0), missing);
+  return { preamble, state, batches, next, damaged, size: bytes.length };
+}
+
+function decodePreamble(payload: Uint8Array): Preamble | undefined {
+  const reader = createByteReader(payload);
+  if (reader.u8() !== preambleKind) return undefined;
+  const preamble = {
+    generation: reader.varint(),
+    validLsn: reader.varint(),
+    firstLsn: reader.varint(),
+  };
+  return reader.problem === undefined ? preamble : undefined;
+}
+
+function decodeBatch(payload: Uint8Array): LoggedBatch {
+  const reader = createByteReader(payload);
+  reader.u8();
+  const lsn = reader.varint();
+  const receivedMs = reader.varint();
+  const lengthMs = reader.varint();
+  const startMs = reader.varint();
+  const window = lengthMs === 0 ? undefined : { startMs, lengthMs };
+  return { lsn, receivedMs, window, bytes: reader.bytes(reader.remaining) };
+}
+
+/** Numbers are given out without a hole, so a hole is a record that is gone. */
+function missingBatches(preamble: Preamble | undefined, batches: readonly LoggedBatch[]): number {
+  let missing = 0;
+  let expected = preamble?.firstLsn ?? batches[0]?.lsn ?? 0;
+  for (const { lsn } of batches) {
+    missing += Math.max(0, lsn - expected);
+    expected = lsn + 1;
+  }
+  return missing;
+}
