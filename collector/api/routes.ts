@@ -38,6 +38,7 @@ export const streamPath = "/api/v1/stream";
 export const ticketsPath = "/api/v1/stream/tickets";
 export const openApiPath = "/api/v1/openapi.json";
 
+const epochMs = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 /** Queries that read stored windows may run at one time. */
 const queriesMax = 4;
@@ -147,12 +148,18 @@ function addHistoryRoutes(app: FastifyInstance, source: ApiSource): void {
     {
       schema: {
         operationId: "keys",
-        summary: "The busiest composite keys of the newest closed windows, merged",
+        summary: "The busiest composite keys of a stretch of time, merged",
         tags: ["history"],
         querystring: query({
           service: { type: "string", maxLength: 256, default: "", description: "'' for all" },
+          operation: { type: "string", maxLength: 1024, default: "", description: "'' for all" },
+          from: { ...epochMs, description: "windows that start then or later, in epoch ms" },
+          to: { ...epochMs, description: "windows that start before, in epoch ms" },
           limit: queryInteger({ default: 100, min: 1, max: 10_000, description: "at most" }),
-          windows: queryInteger({ default: 6, min: 1, max: 60, description: "newest to merge" }),
+          windows: queryInteger({
+            ...{ default: 6, min: 1, max: 60 },
+            description: "newest to merge, without from and to",
+          }),
         }),
         response: answers(responseList("KeySummary"), "busiest first"),
       },
