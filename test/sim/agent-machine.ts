@@ -1,7 +1,6 @@
 /** A machine with an agent: its disk outlives the agent, its clock may be wrong. */
 import { type AgentCore, createAgentCore } from "../../agent/agent-core.ts";
 import { type AgentConfig, defaultAgentConfig } from "../../agent/config.ts";
-import type { AgentLedger } from "../../agent/ledger.ts";
 import { Secret } from "../../agent/secret.ts";
 import { createMeter } from "../../base/meter.ts";
 import type { Prng } from "../../base/prng.ts";
@@ -67,11 +66,11 @@ export class AgentMachine {
     return this.#isUp;
   }
 
-  /** Spans it has to bring to the collector yet. */
-  get spansKept(): number {
-    const { open, spooled } = (this.core as { ledger?: () => AgentLedger } | undefined)?.ledger?.()
-      .spans ?? { open: 0, spooled: 0 };
-    return open + spooled;
+  /** It runs, and has nothing more to bring to the collector. */
+  get isDrained(): boolean {
+    if (this.core === undefined || !this.#isUp) return false;
+    const { spans, spool } = this.core.ledger();
+    return spans.open === 0 && spans.spooled === 0 && spool.records === 0;
   }
 
   get isRunning(): boolean {

@@ -146,8 +146,7 @@ function judgeAgent(
 interface WindowLoss {
   missing: number;
   atRisk: number;
-  /** Of those, taken after the window was sealed: no gap tells of them. */
-  lateAtRisk: number;
+  untoldAtRisk: number;
 }
 
 /** No window may miss more than was declared of it, or was in memory when the agent was killed. */
@@ -162,20 +161,15 @@ function judgeWindows(
   );
   const declared = declaredByWindow(oracle, own);
   const gaps = [...oracle.gaps.values()].filter(({ streamId }) => own.has(streamId));
-  let first = Number.POSITIVE_INFINITY;
   for (const [windowStartMs, loss] of lossByWindow(taken, missingOf)) {
     const excused = (declared.get(windowStartMs) ?? 0) + loss.atRisk;
-    const kept = loss.missing === 0;
     if (loss.missing > excused) {
       options.fail(
         `${name}: undeclared loss in window ${windowStartMs}: ${loss.missing} spans are missing, ` +
           `${excused} are excused`,
       );
     }
-    if (kept) first = Math.min(first, windowStartMs);
-    // Before its first record an agent has nothing that says it ever listened.
-    if (windowStartMs < first) continue;
-    const silent = loss.missing - (declared.get(windowStartMs) ?? 0) - loss.lateAtRisk;
+    const silent = loss.missing - (declared.get(windowStartMs) ?? 0) - loss.untoldAtRisk;
     const endMs = windowStartMs + simWindowMs;
     const isTold = gaps.some(
       ({ gapFromMs, gapToMs }) => gapFromMs < endMs && gapToMs > windowStartMs,
@@ -211,11 +205,11 @@ function lossByWindow(
 ): (readonly [number, WindowLoss])[] {
   const windows = new Map<number, WindowLoss>();
   for (const each of taken) {
-    const { windowStartMs, atRisk, lateAtRisk } = each[1];
-    const window = windows.get(windowStartMs) ?? { missing: 0, atRisk: 0, lateAtRisk: 0 };
+    const { windowStartMs, atRisk, untoldAtRisk } = each[1];
+    const window = windows.get(windowStartMs) ?? { missing: 0, atRisk: 0, untoldAtRisk: 0 };
     window.missing += missingOf(each);
     window.atRisk += atRisk;
-    window.lateAtRisk += lateAtRisk;
+    window.untoldAtRisk += untoldAtRisk;
     windows.set(windowStartMs, window);
   }
   return [...windows].sort(([a], [b]) => a - b);

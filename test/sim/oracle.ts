@@ -22,8 +22,11 @@ export interface Taken extends Tally {
   readonly windowStartMs: number;
   /** Spans that a kill may have taken with it: they need not have been durable yet. */
   atRisk: number;
-  /** Of those, the ones that came after their window was sealed. */
-  lateAtRisk: number;
+  /**
+   * Of those, the ones no gap tells of: taken after their window was sealed, or by an agent with
+   * nothing on its disk yet that says it ever listened.
+   */
+  untoldAtRisk: number;
 }
 
 interface Unsealed {
@@ -50,6 +53,8 @@ export class Oracle {
   readonly tombstones = new Map<string, TombstoneBatch>();
   readonly gaps = new Map<string, GapBatch>();
   readonly #unsealed = new Map<string, Unsealed[]>();
+  /** Agents that have made something durable. */
+  readonly #hasDurable = new Set<string>();
   readonly #hashes: readonly (readonly [number, number])[];
 
   constructor(hashKey: Uint8Array, customers: number) {
@@ -69,7 +74,7 @@ export class Oracle {
     let taken = this.taken.get(name);
     if (taken === undefined) {
       const windowStartMs = Math.floor(request.endMs / simWindowMs) * simWindowMs;
-      taken = { agent, life, windowStartMs, atRisk: 0, lateAtRisk: 0, ...createTally() };
+      taken = { agent, life, windowStartMs, atRisk: 0, untoldAtRisk: 0, ...createTally() };
       this.taken.set(name, taken);
     }
     for (const { failed, customer } of request.spans) {
@@ -100,6 +105,7 @@ export class Oracle {
       request.dueSinceMs = isDue ? (request.dueSinceMs ?? at.nowMs) : undefined;
       return request.dueSinceMs === undefined || at.nowMs < request.dueSinceMs + durableAfterMs;
     });
+    if (still.length < unsealed.length) this.#hasDurable.add(agent);
     this.#unsealed.set(agent, still);
   }
 
@@ -107,7 +113,7 @@ export class Oracle {
   kill(agent: string): void {
     for (const { taken, spans, isLate } of this.#unsealed.get(agent) ?? []) {
       taken.atRisk += spans;
-      if (isLate) taken.lateAtRisk += spans;
+      if (isLate || !this.#hasDurable.has(agent)) taken.untoldAtRisk += spans;
     }
     this.#unsealed.set(agent, []);
   }

@@ -4,7 +4,6 @@
  * and has to drain; then the collector's power is cut once more and the oracle judges what is left.
  */
 import type { Prng } from "../../base/prng.ts";
-import type { LedgerReport } from "../../wire/api-types.ts";
 import { AgentMachine, simHashKey } from "./agent-machine.ts";
 import { between, chanceOf, happens, spread } from "./chance.ts";
 import { CollectorMachine } from "./collector-machine.ts";
@@ -46,12 +45,11 @@ const drainStepMs = 20_000;
 const drainMsMax = 300_000;
 const agentsMax = 3;
 const violationsMax = 20;
-const retriedShare = 0.05;
+const retriedShare = 0;
 /** Within what an agent remembers of requests. */
 const retryMsMax = 30_000;
 /** More than reading every window takes. */
 const readMs = 60_000;
-const noLedger = { streams: [], totals: { lostSpans: 0 } } as unknown as LedgerReport;
 const nothingJudged: Judged = { spans: 0, applied: 0, declaredLost: 0, atRisk: 0 };
 
 export async function simulate({ seed, trace }: SimOptions): Promise<SimResult> {
@@ -197,11 +195,12 @@ class Simulation {
   }
 
   #isDrained(): boolean {
-    return this.#collector.isUp && this.#agents.every((agent) => agent.spansKept === 0);
+    return this.#collector.isUp && this.#agents.every((agent) => agent.isDrained);
   }
 
   #undrained(): string {
-    return this.#agents.map((agent) => `${agent.name} keeps ${agent.spansKept} spans`).join(", ");
+    const late = this.#agents.filter((agent) => !agent.isDrained);
+    return [...late.map(({ name }) => name), this.#collector.isUp ? "" : "collector"].join(" ");
   }
 
   /** What was acknowledged has to survive: the oracle judges after one more power cut. */
@@ -236,8 +235,7 @@ class Simulation {
     await this.#pass(readMs);
     if (stored === undefined) return nothingJudged;
     const { clocksJump } = this.#storm;
-    const ledger = ledgerOf(core) ?? noLedger;
-    return judge(stored, ledger, this.#oracle, { agents: this.#agents, clocksJump, fail });
+    return judge(stored, core.ledger(), this.#oracle, { agents: this.#agents, clocksJump, fail });
   }
 
   #pass(ms: number): Promise<void> {
@@ -248,9 +246,4 @@ class Simulation {
     this.#trace?.(this.#scheduler.nowMs, "VIOLATION", message);
     if (this.#violations.length < violationsMax) this.#violations.push(message);
   }
-}
-
-/** Nothing where the collector keeps no ledger. */
-function ledgerOf(core: object): LedgerReport | undefined {
-  return (core as { ledger?: () => LedgerReport }).ledger?.();
 }

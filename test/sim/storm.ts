@@ -140,7 +140,8 @@ export class Storm {
     agent.shutdown(() => {
       if (isWell && this.isWell(agent.disk)) this.#options.oracle.end(agent.name);
       else this.#options.oracle.kill(agent.name);
-      this.#bootIn(agent, spread(this.#prng, 200, downMsMax));
+      if (this.#isOver) agent.boot();
+      else this.#bootIn(agent, spread(this.#prng, 200, downMsMax));
     });
   }
 
