@@ -39,6 +39,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/why.ts")).whyCommand,
   },
   {
+    name: "doctor",
+    summary: "is everything well, and is every span accounted for",
+    load: async () => (await import("./commands/doctor.ts")).doctorCommand,
+  },
+  {
     name: "replay",
     summary: "run recorded OTLP through detection in event time",
     load: async () => (await import("./commands/replay.ts")).replayCommand,

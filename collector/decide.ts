@@ -35,7 +35,7 @@ export interface ClosedWindow {
   readonly windowEndMs: number;
 }
 
-/** With less coverage than this, what is missing is no evidence: neither of a drop nor of an end. */
+/** With less coverage, what is missing is no evidence: neither of a drop nor of an end. */
 export const coverageMin = 0.95;
 
 export type IncidentEventType = "incident.opened" | "incident.updated" | "incident.resolved";

@@ -43,6 +43,17 @@ export function formatDurationMs(durationMs: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+const byteUnits = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** "340 B", "1.2 MiB", "12 GiB". */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 999.5 && unit < byteUnits.length - 1; unit++) value /= 1_024;
+  const text = unit === 0 || value >= 9.95 ? value.toFixed(0) : value.toFixed(1);
+  return `${text} ${byteUnits[unit]}`;
+}
+
 /** "12:04:30Z". */
 export function formatTime(atMs: number): string {
   return new Date(atMs).toISOString().slice(11, 19).concat("Z");

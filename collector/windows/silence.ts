@@ -1,4 +1,4 @@
-/** Tells the log once when windows lack so much that their numbers mean little, and when no more. */
+/** Tells the log once when windows lack so much that they mean little, and when no more. */
 import type { Log } from "../../base/log.ts";
 import { coverageMin } from "../decide.ts";
 import type { Coverage } from "./liveness.ts";

@@ -1,4 +1,4 @@
-/** Finds the windows that are due, by what the streams say, and hands them on with their coverage. */
+/** Finds the windows that are due by what the streams say; hands them on with their coverage. */
 import type { Log } from "../../base/log.ts";
 import type { StreamState } from "../ingest/stream-state.ts";
 import type { Closing, Closings } from "./closing.ts";

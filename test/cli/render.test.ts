@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  formatBytes,
   formatCount,
   formatDurationMs,
   formatEstimate,
@@ -215,6 +216,16 @@ describe("numbers", () => {
     [200_000, "3 min 20 s"],
     [7_500_000, "2 h 5 min"],
   ])("duration %s ms", (durationMs, text) => expect(formatDurationMs(durationMs)).toBe(text));
+
+  test.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1_000, "1.0 KiB"],
+    [10_240, "10 KiB"],
+    [1_023 * 1_024, "1.0 MiB"],
+    [64 * 2 ** 20, "64 MiB"],
+    [2 ** 52, "4096 TiB"],
+  ])("%d bytes", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 
   test.each([
     [{ value: 5, low: 5, high: 5 }, "5"],
