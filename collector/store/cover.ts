@@ -4,8 +4,7 @@
  * coarser one counts if it starts inside. Exact for stretches whose ends are multiples of a level
  * that is still kept there.
  */
-import type { Level } from "./levels.ts";
-import { windowAround } from "./levels.ts";
+import { type Level, type WindowPlace, windowAround } from "./levels.ts";
 import type { SegmentMeta } from "./segment-file.ts";
 import type { Segments } from "./segments.ts";
 import type { Tracks } from "./tracks.ts";
@@ -21,13 +20,17 @@ export interface Covering {
   readonly meta: SegmentMeta;
 }
 
-/** `isDone` says whether a finer window's content has reached the coarser one around it. */
+/** The `unfinished` merged windows, and those around them, do not hold all of it yet. */
 export function cover(
   tracks: Tracks,
   range: TimeRange,
-  isDone: (place: { readonly startMs: number; readonly lengthMs: number }) => boolean,
+  unfinished: readonly WindowPlace[],
 ): Covering[] {
   const found: Covering[] = [];
+  const stale = tracks.levels.map(({ lengthMs }) => {
+    const inside = unfinished.filter((place) => place.lengthMs <= lengthMs);
+    return new Set(inside.map((place) => windowAround(place.startMs, lengthMs).startMs));
+  });
   const take = (segments: Segments | undefined, startMs: number): boolean => {
     const meta = segments?.meta(startMs);
     if (segments === undefined || meta === undefined) return false;
@@ -44,7 +47,7 @@ export function cover(
       // Minutes that agents sent whole are part of no finer window.
       if (startsInside) take(tracks.find(lengthMs, "received"), startMs);
       if (finer === undefined) continue;
-      const isUpToDate = isDone({ startMs, lengthMs: finer.lengthMs });
+      const isUpToDate = stale[index]?.has(startMs) === false;
       if (startsInside && endMs <= toMs && isUpToDate && take(merged, startMs)) continue;
       const before = found.length;
       visit(index - 1, { fromMs: Math.max(fromMs, startMs), toMs: Math.min(toMs, endMs) });

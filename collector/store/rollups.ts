@@ -97,6 +97,15 @@ export class Rollups {
     );
   }
 
+  /** Merged windows that are to be made, or made again; those around them do not hold all yet. */
+  unfinished(): readonly WindowPlace[] {
+    const changed = this.#changed.flatMap(({ startMs, lengthMs }) => {
+      const level = this.#options.tracks.coarser(lengthMs);
+      return level === undefined ? [] : windowAround(startMs, level.lengthMs);
+    });
+    return [...changed, ...[...this.#stale.values()].map(({ place }) => place)];
+  }
+
   /** Makes what is due, finer ones and older ones first; not all of it at once. */
   async run(nowMs: number): Promise<void> {
     for (const place of this.#changed.splice(0)) this.#note(place, nowMs);

@@ -254,7 +254,7 @@ class FileStore implements Store {
   }
 
   windowsOf(range: TimeRange): readonly Covering[] {
-    return cover(this.#tracks, range, (place) => this.#rollups.isDone(place));
+    return cover(this.#tracks, range, this.#rollups.unfinished());
   }
 
   async *scan({ segments, meta }: Covering, prefix: CompositeKey): AsyncGenerator<Cube> {
