@@ -93,7 +93,7 @@ export async function badLinks({ world, secondsEach }: BadLinkOptions): Promise<
 async function retries(parts: readonly { readonly port: number }[]): Promise<number> {
   const counts = await Promise.all(
     parts.map(({ port }) =>
-      metricOf(`http://127.0.0.1:${port}/metrics`, "brunt_agent_batches_retried_total"),
+      metricOf(`http://127.0.0.1:${port}/metrics`, "brunt_agent_requests_retried_total"),
     ),
   );
   return counts.reduce((sum, count) => sum + count, 0);

@@ -102,16 +102,21 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       );
       return keys.reduce((sum, { count }) => sum + count, 0);
     },
-    drained: (withinMs) =>
-      until(
-        "every record is at the collector",
-        async () => {
-          const { streams } = await ledger();
-          const spooled = await Promise.all(agents.map(spooledRecords));
-          return streams.every(({ missing }) => missing === 0) && spooled.every((n) => n === 0);
-        },
-        { withinMs, everyMs: 250 },
-      ),
+    async drained(withinMs) {
+      let state = "";
+      const isDrained = async (): Promise<boolean> => {
+        const { streams } = await ledger();
+        const missing = streams.map(({ missing: count }) => count);
+        const spooled = await Promise.all(agents.map(spooledRecords));
+        state = `missing ${missing.join(" ")}, in spools ${spooled.join(" ")}`;
+        return [...missing, ...spooled].every((count) => count === 0);
+      };
+      try {
+        await until("every record is at the collector", isDrained, { withinMs, everyMs: 250 });
+      } catch (error) {
+        throw new Error(`${(error as Error).message}: ${state}`);
+      }
+    },
     async remove() {
       for (const part of [...agents, collector]) await part.kill("SIGKILL");
       rmSync(directory, { recursive: true, force: true });

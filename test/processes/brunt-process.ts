@@ -26,6 +26,12 @@ export interface BruntOptions {
   readonly wrapper?: readonly string[];
 }
 
+/** Whatever happens to this program, none of its processes stays behind. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 const textMax = 2 ** 20;
 const bytesPerPage = 4_096;
@@ -37,6 +43,7 @@ export function startBrunt(argv: readonly string[], options: BruntOptions = {}):
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  running.add(child);
   let text = "";
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -46,7 +53,10 @@ export function startBrunt(argv: readonly string[], options: BruntOptions = {}):
     });
   }
   const ended = new Promise<number | undefined>((resolve) => {
-    child.once("close", (code) => resolve(code ?? undefined));
+    child.once("close", (code) => {
+      running.delete(child);
+      resolve(code ?? undefined);
+    });
   });
   return {
     child,
