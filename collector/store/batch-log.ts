@@ -112,8 +112,11 @@ export class BatchLog {
     for (const [index, file] of files.entries()) {
       const contents = await readGeneration(disk, file.path);
       const following = files[index + 1];
-      visitor.corrupt(contents.damaged + (isFollowed(file, contents, following) ? 0 : 1));
-      this.#visit(file, contents, following?.preamble?.validLsn, visitor);
+      const validLsn = following?.preamble?.validLsn;
+      this.#visit(file, contents, validLsn, visitor);
+      const cutOff = Math.max(0, (validLsn ?? 0) - this.#lsn);
+      const isAlone = !isFollowed(file, contents, following);
+      visitor.corrupt(Math.max(contents.damaged, cutOff) + (isAlone ? 1 : 0));
     }
     if (this.#lsn < storedLsn) visitor.corrupt(1);
     // A number that a stored window counts as inside must not be given out again.

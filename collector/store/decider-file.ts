@@ -29,12 +29,13 @@ export async function loadDecider(
   disk: Disk,
   directory: string,
 ): Promise<{ readonly state: DeciderState | undefined; readonly corrupt: number }> {
-  const files = await numberedFiles(disk, directory, namePattern);
+  let newest: DeciderState | undefined;
   let corrupt = 0;
-  for (const { path } of files.reverse()) {
+  for (const { path } of await numberedFiles(disk, directory, namePattern)) {
     const payload = scanRecords((await disk.read(path)) ?? new Uint8Array(0)).payloads[0];
-    if (payload !== undefined) return { state: deserialize(payload) as DeciderState, corrupt };
-    corrupt++;
+    const state = payload === undefined ? undefined : (deserialize(payload) as DeciderState);
+    if (state === undefined) corrupt++;
+    else if (newest === undefined || newest.closing < state.closing) newest = state;
   }
-  return { state: undefined, corrupt };
+  return { state: newest, corrupt };
 }

@@ -74,6 +74,8 @@ export interface SegmentRecord {
 type RecordKind = "meta" | "table" | "events" | BlockKind;
 
 const kinds: readonly RecordKind[] = ["meta", "table", "events", "keys", "edges", "halfEdges"];
+/** Meta and table, twice, and the events. */
+export const recordsBesideBlocks = 5;
 /** Enough for the meta of a window, with the parts of a merged one. */
 const headReadSize = 4_096;
 

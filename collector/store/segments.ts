@@ -14,6 +14,7 @@ import type { Block } from "./blocks.ts";
 import { Catalogue, type CatalogueEntry } from "./catalogue.ts";
 import { ContentsReader, type WindowContents } from "./contents.ts";
 import { findBlocks, type WantedBlocks } from "./find-blocks.ts";
+import { HeldFiles } from "./held-files.ts";
 import {
   encodeSegment,
   isSameSegment,
@@ -21,6 +22,7 @@ import {
   parseEvents,
   parseTable,
   readRecords,
+  recordsBesideBlocks,
   type SegmentMeta,
   type SegmentRecord,
   type Source,
@@ -64,9 +66,7 @@ export class Segments {
   #index = new Map<number, CatalogueEntry>();
   #newestFirst: readonly SegmentMeta[] | undefined;
   #size = 0;
-  /** Files being read, by name, with how many read them; and those that go when they are done. */
-  readonly #readers = new Map<string, number>();
-  readonly #doomed = new Set<string>();
+  readonly #files: HeldFiles;
   /** What changes the directory happens one after the other. */
   #changes: Promise<unknown> = Promise.resolve();
 
@@ -75,6 +75,7 @@ export class Segments {
     this.lengthMs = options.lengthMs;
     this.source = options.source;
     this.#catalogue = new Catalogue(options.disk, options.directory);
+    this.#files = new HeldFiles((name) => options.disk.remove(`${options.directory}/${name}`));
   }
 
   get count(): number {
@@ -165,7 +166,7 @@ export class Segments {
     const entry: CatalogueEntry = { name, size, headSize, meta };
     this.#take(entry);
     await this.#catalogue.add(entry);
-    if (before !== undefined) await this.#unlink(before.name);
+    if (before !== undefined) await this.#files.remove(before.name);
     if (this.#catalogue.isStale) await this.#catalogue.open([...this.#index.values()]);
     return meta;
   }
@@ -191,7 +192,8 @@ export class Segments {
       else if (kind === "events") events = parseEvents(body);
       else if (kind !== "meta" && contents.add(kind, body).ok) blocks++;
     }
-    if (own.corrupt > 0) this.#options.onDamage(own.corrupt);
+    const missing = expected + recordsBesideBlocks - own.records.length;
+    if (own.corrupt > 0 || missing > 0) this.#options.onDamage(Math.max(own.corrupt, missing));
     const { meta } = entry;
     return ok({ meta, events, contents: contents.finish(), lost: Math.max(0, expected - blocks) });
   }
@@ -230,38 +232,22 @@ export class Segments {
     wanted: WantedBlocks,
   ): AsyncGenerator<Uint8Array, boolean> {
     const { disk, directory, onDamage } = this.#options;
-    this.#hold(entry.name);
+    this.#files.hold(entry.name);
     try {
       const path = `${directory}/${entry.name}`;
       return yield* findBlocks({ disk, path, entry, onDamage }, wanted);
     } finally {
-      await this.#release(entry.name);
+      await this.#files.release(entry.name);
     }
   }
 
   async #reading<T>(entry: CatalogueEntry, read: () => Promise<T>): Promise<T> {
-    this.#hold(entry.name);
+    this.#files.hold(entry.name);
     try {
       return await read();
     } finally {
-      await this.#release(entry.name);
+      await this.#files.release(entry.name);
     }
-  }
-
-  #hold(name: string): void {
-    this.#readers.set(name, (this.#readers.get(name) ?? 0) + 1);
-  }
-
-  async #release(name: string): Promise<void> {
-    const readers = (this.#readers.get(name) ?? 1) - 1;
-    if (readers > 0) this.#readers.set(name, readers);
-    else this.#readers.delete(name);
-    if (readers === 0 && this.#doomed.delete(name)) await this.#unlink(name);
-  }
-
-  async #unlink(name: string): Promise<void> {
-    if (this.#readers.has(name)) this.#doomed.add(name);
-    else await this.#options.disk.remove(`${this.#options.directory}/${name}`);
   }
 
   /** Unlinks windows; gives the bytes that are free now. */
@@ -272,7 +258,7 @@ export class Segments {
       await this.#catalogue.remove(gone.map(({ name }) => name));
       const before = this.#size;
       for (const { name, size, meta } of gone) {
-        await this.#unlink(name);
+        await this.#files.remove(name);
         this.#index.delete(meta.summary.windowStartMs);
         this.#size -= size;
       }
