@@ -147,8 +147,11 @@ function hear(stream: StreamState, header: BatchHeader, receivedMs: number): voi
   }
   stream.hashKeyId = header.hashKeyId;
   stream.agent = header.agent;
-  stream.lastSeq = Math.max(stream.lastSeq, header.seq);
-  stream.streamSpans = Math.max(stream.streamSpans, header.streamSpans);
+  // By number, not by size: an agent that lost records it had in memory alone goes on with fewer.
+  if (header.seq >= stream.lastSeq) {
+    stream.lastSeq = header.seq;
+    stream.streamSpans = header.streamSpans;
+  }
   stream.missing = countMissing(stream.intervals, stream.oldestSeq, stream.lastSeq);
 }
 
