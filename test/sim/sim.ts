@@ -13,7 +13,7 @@ import { Scheduler } from "./scheduler.ts";
 import { SimBroker } from "./sim-broker.ts";
 import { SimNet } from "./sim-net.ts";
 import { Storm } from "./storm.ts";
-import type { Trace } from "./trace.ts";
+import { describe, type Trace } from "./trace.ts";
 import { createRequest, customersMax, type SimRequest } from "./workload.ts";
 
 export interface SimResult {
@@ -42,12 +42,14 @@ export const simStartMs = 1_800_000_000_000;
 const stormMs = 300_000;
 /** Long enough for the longest pause between two tries, and for the last windows to close. */
 const drainStepMs = 20_000;
-const drainMsMax = 300_000;
+const drainMsMax = 400_000;
 const agentsMax = 3;
 const violationsMax = 20;
 const retriedShare = 0;
 /** Within what an agent remembers of requests. */
 const retryMsMax = 30_000;
+/** By so much later may an agent seal a window that it opened before its clock was corrected. */
+const clockJumpMsMax = 500_000;
 /** More than reading every window takes. */
 const readMs = 60_000;
 const nothingJudged: Judged = { spans: 0, applied: 0, declaredLost: 0, atRisk: 0 };
@@ -77,7 +79,10 @@ class Simulation {
     const scheduler = this.#scheduler;
     const shortWrites = happens(prng, 0.5) ? 0 : between(prng, 0.01, 0.3);
     const onFault = (message: string): void => this.#fail(message);
-    const onArrival = (record: Uint8Array): void => this.#oracle.arrive(record);
+    const onArrival = (record: Uint8Array): void => {
+      if (trace !== undefined) trace(scheduler.nowMs, "collector", `is sent ${describe(record)}`);
+      this.#oracle.arrive(record);
+    };
     this.#collector = new CollectorMachine({
       ...{ seed, scheduler, shortWrites, trace, onFault },
       onOperation: (takesMs) => this.#storm.operate(this.#collector, takesMs),
@@ -158,7 +163,8 @@ class Simulation {
       this.#watch(agent);
       const isDiskWell = agent.isUp && this.#storm.isWell(agent.disk);
       const { name, nowMs: agentMs } = agent;
-      this.#oracle.passTime(name, { nowMs: this.#scheduler.nowMs, agentMs, isDiskWell });
+      const clockMs = this.#storm.clocksJump ? agentMs - clockJumpMsMax : agentMs;
+      this.#oracle.passTime(name, { nowMs: this.#scheduler.nowMs, agentMs: clockMs, isDiskWell });
     });
   }
 

@@ -1,6 +1,7 @@
 /** What a single seed tells as it is replayed: one line for each thing that happens. */
 import type { Log, LogFields } from "../../base/log.ts";
 import { silentLog } from "../../base/log.ts";
+import { decodeSketchBatch } from "../../wire/sketch-batch.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export type Trace = (nowMs: number, who: string, what: string) => void;
@@ -20,4 +21,29 @@ export function createSimLog(trace: Trace | undefined, scheduler: Scheduler, who
       trace(scheduler.nowMs, who, [`${level}: ${message}`, ...says].join(" "));
     };
   return { info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+/** A record in a line. */
+export function describe(bytes: Uint8Array): string {
+  const decoded = decodeSketchBatch(bytes);
+  if (!decoded.ok) return decoded.error.message;
+  const record = decoded.value;
+  const { agent, kind, streamId, seq, streamSpans, watermarkMs } = record;
+  const stream = streamId.slice(0, 6);
+  const names = `${kind} ${seq} of stream ${stream}, ${agent}, ${streamSpans} spans so far`;
+  const upTo = `up to ${watermarkMs}`;
+  switch (record.kind) {
+    case "window": {
+      const { cube, counts } = record;
+      return `${names}, ${upTo}: ${counts.spans} spans of ${cube.windowStartMs}`;
+    }
+    case "tombstone": {
+      const lost = record.lost.map((each) => `${each.seq} (${each.spans} spans)`);
+      return `${names}, ${upTo}: ${record.cause} ${lost.join(", ")}`;
+    }
+    case "gap":
+      return `${names}, ${upTo}: from ${record.gapFromMs} to ${record.gapToMs}`;
+    case "heartbeat":
+      return `${names}, ${upTo}: holds from ${record.oldestSeq}`;
+  }
 }
