@@ -6,7 +6,9 @@ import type { Cancel } from "../base/clock.ts";
 import type { Result } from "../base/result.ts";
 import type { AgentSettings } from "./agent-settings.ts";
 import type { AgentConfig } from "./config.ts";
-import { createOutlet, type Outlet } from "./outlet.ts";
+import type { AgentLedger } from "./ledger.ts";
+import { Outlet } from "./outlet.ts";
+
 import { Pipeline } from "./pipeline.ts";
 import type { Ingested } from "./reduce/reducer.ts";
 import { everySecond } from "./tick.ts";
@@ -21,11 +23,14 @@ export interface AgentCore {
   start(): Promise<void>;
   /** Takes one ExportTraceServiceRequest in protobuf; a refused one has changed nothing. */
   ingest(bytes: Uint8Array): Result<Ingested>;
-  /** Resolves once every record made so far was acknowledged, declared lost, or failed once more. */
+  /** Resolves once every record so far was acknowledged, declared lost, or failed once more. */
   flush(): Promise<void>;
   /** Seals every window into the spool and sends what it can in a bounded time. */
   shutdown(): Promise<void>;
+  ledger(): AgentLedger;
 }
+
+const tableKeySize = 16;
 
 /** @throws OperationalError CONFIG_INVALID when the hash key's file cannot be used */
 export function createAgentCore(config: AgentConfig, settings: AgentSettings): AgentCore {
@@ -41,11 +46,21 @@ class RunningCore implements AgentCore {
   #closing: Promise<void> | undefined;
 
   constructor(config: AgentConfig, settings: AgentSettings) {
+    const { meter, randomBytes } = settings;
     this.#settings = settings;
-    this.#outlet = createOutlet(config, settings, (thresholds) =>
-      this.#pipeline.setThresholds(thresholds),
-    );
-    this.#pipeline = new Pipeline({ ...this.#outlet.batchOptions, hashKey: this.#outlet.hashKey });
+    const outlet = new Outlet({
+      ...{ config, settings },
+      onThresholds: (thresholds) => this.#pipeline.setThresholds(thresholds),
+      onCorrection: (correctionMs) => this.#pipeline.correct(correctionMs),
+    });
+    this.#outlet = outlet;
+    this.#pipeline = new Pipeline({
+      ...{ config, meter, clock: outlet.clock, hashKey: outlet.hashKey },
+      tableKey: randomBytes(tableKeySize),
+      deliver: (window) => outlet.deliver(window),
+      onTick: (told) => outlet.tick(told),
+      isAway: () => outlet.isAway(),
+    });
   }
 
   get streamId(): string {
@@ -55,7 +70,9 @@ class RunningCore implements AgentCore {
   async start(): Promise<void> {
     if (this.#state !== "created") return;
     this.#state = "started";
+    // Before anything is waited for: who has called start may hand over spans.
     this.#cancelTick = everySecond(this.#settings.clock, () => this.#pipeline.tick());
+    await this.#outlet.open();
   }
 
   ingest(bytes: Uint8Array): Result<Ingested> {
@@ -63,7 +80,7 @@ class RunningCore implements AgentCore {
   }
 
   flush(): Promise<void> {
-    return this.#outlet.exporter.flush();
+    return this.#outlet.flush();
   }
 
   shutdown(): Promise<void> {
@@ -71,10 +88,14 @@ class RunningCore implements AgentCore {
     return this.#closing;
   }
 
+  ledger(): AgentLedger {
+    return this.#outlet.ledger(this.#pipeline.openSpans);
+  }
+
   async #close(): Promise<void> {
     this.#state = "shut down";
     this.#cancelTick?.();
     this.#pipeline.sealAll();
-    await this.#outlet.exporter.shutdown();
+    await this.#outlet.close();
   }
 }

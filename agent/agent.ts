@@ -7,6 +7,7 @@ import type { Result } from "../base/result.ts";
 import { type AgentCore, createAgentCore } from "./agent-core.ts";
 import type { AgentSettings } from "./agent-settings.ts";
 import type { AgentConfig } from "./config.ts";
+import type { AgentLedger } from "./ledger.ts";
 import { openReceivers, type Receivers } from "./receivers/open-receivers.ts";
 import type { Ingested } from "./reduce/reducer.ts";
 
@@ -25,8 +26,9 @@ export interface Agent {
   readonly ports: { readonly grpc: number; readonly http: number };
   /** Takes one ExportTraceServiceRequest in protobuf, as the receivers do. */
   ingest(bytes: Uint8Array): Result<Ingested>;
-  /** Resolves once every record made so far was acknowledged, declared lost, or failed once more. */
+  /** Resolves once every record so far was acknowledged, declared lost, or failed once more. */
   flush(): Promise<void>;
+  ledger(): AgentLedger;
 }
 
 /** @throws OperationalError CONFIG_INVALID when the hash key's file cannot be used */
@@ -72,6 +74,10 @@ class RunningAgent implements Agent {
 
   flush(): Promise<void> {
     return this.#core.flush();
+  }
+
+  ledger(): AgentLedger {
+    return this.#core.ledger();
   }
 
   async #close(): Promise<void> {

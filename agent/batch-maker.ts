@@ -1,42 +1,42 @@
 /**
- * The second half of an agent: windows of cells and the memory of spans in, encoded batches out,
- * one for each window and under one stream id. It does not know how either was filled.
+ * The second half of an agent: windows of cells and the memory of spans in, sealed windows out; or
+ * minutes of them while the collector is away. It does not know how either was filled.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Counter, Meter } from "../base/meter.ts";
 import { estimateHll } from "../sketch/hll.ts";
-import { type BatchHeader, encodeSketchBatch, type SketchBatch } from "../wire/sketch-batch.ts";
 import type { AgentConfig } from "./config.ts";
-import type { QueuedBatch } from "./export/batch-queue.ts";
 import { SpanMemory } from "./pairing/span-memory.ts";
+import { tableKeysMax } from "./reduce/key-admission.ts";
 import { dimensionsOf } from "./reduce/shape-table.ts";
+import { CoarseWindows, coarseLengthMs } from "./windows/coarse-windows.ts";
 import { sealSegment } from "./windows/seal-segment.ts";
-import type { Segment } from "./windows/segment.ts";
+import type { SealedWindow } from "./windows/sealed-window.ts";
+import { edgesMax, type Segment } from "./windows/segment.ts";
 import { noThresholds } from "./windows/threshold-table.ts";
 import { Windows, windowLengthMs } from "./windows/windows.ts";
 
 export interface BatchMakerOptions {
   readonly config: AgentConfig;
+  /** Corrected by what the collector says the time is. */
   readonly clock: Clock;
   readonly meter: Meter;
-  /** 32 hexadecimal digits; the sequence numbers of this stream start at 1. */
-  readonly streamId: string;
-  /** Names the hash key without telling it. */
-  readonly hashKeyId: string;
   /** 16 random bytes for this process's tables. */
   readonly tableKey: Uint8Array;
-  /** Takes an encoded batch, to be delivered in the order given. */
-  deliver(batch: QueuedBatch): void;
-  /** Whether everything delivered so far has gone out; a heartbeat behind a queue says nothing. */
-  isIdle(): boolean;
+  /** Takes a sealed window, to be delivered. */
+  deliver(window: SealedWindow): void;
+  /** Called after each tick, with how far all windows are delivered. */
+  onTick(told: { readonly watermarkMs: number; readonly thresholdsRevision: number }): void;
+  /** Whether the collector has been away for so long that bytes are to be saved. */
+  isAway(): boolean;
   /** Spans rejected since this was last asked. */
   takeRejected(): number;
 }
 
-const heartbeatMs = 5_000;
 /** Closing the gaps of the span memory costs a pass over it, so it is not done at every tick. */
 const compactMs = 5_000;
 const msPerSecond = 1_000;
+const windowsPerMinute = coarseLengthMs / windowLengthMs;
 
 export class BatchMaker {
   readonly windows: Windows;
@@ -45,10 +45,10 @@ export class BatchMaker {
   readonly epochMs: number;
   readonly #options: BatchMakerOptions;
   readonly #dimensions: readonly string[];
+  readonly #coarse: CoarseWindows;
   readonly #callsDropped: Counter;
-  #sequence = 0;
-  #streamSpans = 0;
-  #lastBatchMs: number;
+  readonly #coarsened: Counter;
+  #isCoarse = false;
   #lastCompactMs: number;
 
   constructor(options: BatchMakerOptions) {
@@ -57,7 +57,6 @@ export class BatchMaker {
     this.#options = options;
     this.#dimensions = dimensionsOf(config.dimensions);
     this.epochMs = Math.floor(nowMs / msPerSecond) * msPerSecond;
-    this.#lastBatchMs = nowMs;
     this.#lastCompactMs = nowMs;
     const seed = new DataView(options.tableKey.buffer, options.tableKey.byteOffset).getInt32(4);
     this.memory = new SpanMemory({ spansMax: config.spansRememberedMax, seed });
@@ -66,22 +65,39 @@ export class BatchMaker {
       nowMs,
       noThresholds,
     );
+    this.#coarse = new CoarseWindows({
+      keysMax: windowsPerMinute * tableKeysMax(config),
+      edgesMax: windowsPerMinute * edgesMax,
+    });
     this.#callsDropped = meter.counter(
       "brunt_agent_calls_dropped_total",
       "Calls counted in no edge because a window has all the edges it may.",
     );
+    this.#coarsened = meter.counter(
+      "brunt_agent_windows_coarsened_total",
+      "Windows put together to minutes, as the collector was away for long.",
+    );
     this.#registerGauges();
   }
 
-  /** Seals what is due and sends heartbeats; to be called every second. */
+  /** Spans of windows that are not delivered yet. */
+  get openSpans(): number {
+    let spans = this.#coarse.spans;
+    for (const segment of this.windows.open) spans += segment.spans;
+    return spans;
+  }
+
+  /** Seals what is due; to be called every second. */
   tick(nowMs: number): void {
-    const sent = this.#sequence;
-    const moved = this.windows.seal(nowMs);
-    const silent = this.#sequence === sent;
-    if (silent && this.#options.isIdle() && (moved || nowMs >= this.#lastBatchMs + heartbeatMs)) {
-      this.#heartbeat();
-    }
-    if (nowMs >= this.#lastCompactMs + compactMs) {
+    this.#isCoarse = this.#options.isAway();
+    this.windows.seal(nowMs);
+    const { watermarkMs } = this.windows;
+    const due = this.#isCoarse
+      ? this.#coarse.takeDue(watermarkMs)
+      : this.#coarse.takeAll(watermarkMs);
+    for (const minute of due) this.#options.deliver(minute);
+    this.#tell();
+    if (nowMs >= this.#lastCompactMs + compactMs || nowMs < this.#lastCompactMs) {
       this.#lastCompactMs = nowMs;
       const expired = this.windows.takeExpired(nowMs);
       if (expired.size > 0) this.memory.release(expired);
@@ -89,8 +105,20 @@ export class BatchMaker {
   }
 
   /** Seals every window, due or not: nothing more is coming. */
-  sealAll(): void {
-    this.windows.sealAll();
+  sealAll(nowMs: number): void {
+    this.#isCoarse = false;
+    this.windows.sealAll(nowMs);
+    for (const minute of this.#coarse.takeAll(this.windows.watermarkMs)) {
+      this.#options.deliver(minute);
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#options.onTick({
+      watermarkMs: this.#coarse.watermarkMs(this.windows.watermarkMs),
+      thresholdsRevision: this.windows.thresholds.revision,
+    });
   }
 
   #ship(segment: Segment): void {
@@ -102,20 +130,27 @@ export class BatchMaker {
       epochMs: this.epochMs,
     });
     this.#callsDropped.add(outcome.callsDropped);
-    const { spans, errors, late } = segment;
+    const { spans, errors, late, demand } = segment;
     const rejected = this.#options.takeRejected();
-    this.#sequence++;
-    this.#streamSpans += spans;
-    this.#deliver({
-      ...this.#header(segment.thresholds.revision),
-      kind: "window",
+    const window: SealedWindow = {
       cube: segment.cube,
       halfEdges: outcome.halfEdges,
       halfEdgeShift: outcome.halfEdgeShift,
       counts: { spans, errors, rejected, late, unpaired: outcome.unpaired },
       folded: this.#foldedOf(segment),
-      keyDemand: Math.round(estimateHll(segment.demand)),
-    });
+      keyDemand: Math.round(estimateHll(demand)),
+      thresholdsRevision: segment.thresholds.revision,
+      windowLengthMs,
+      watermarkMs: this.#coarse.watermarkMs(this.windows.watermarkMs),
+    };
+    if (this.#isCoarse) this.#coarsen(window, segment);
+    else this.#options.deliver(window);
+  }
+
+  #coarsen(window: SealedWindow, { demand, late, spans }: Segment): void {
+    this.#coarsened.add();
+    const out = this.#coarse.add(window, { demand, isLate: late === spans });
+    for (const minute of out) this.#options.deliver(minute);
   }
 
   #foldedOf(segment: Segment): { dimension: string; spans: number }[] {
@@ -124,37 +159,16 @@ export class BatchMaker {
       .filter(({ spans }) => spans > 0);
   }
 
-  /** Sent only while nothing waits, so the agent holds no record. */
-  #heartbeat(): void {
-    const header = this.#header(this.windows.thresholds.revision);
-    this.#deliver({ ...header, kind: "heartbeat", oldestSeq: this.#sequence + 1 });
-  }
-
-  #header(thresholdsRevision: number): BatchHeader {
-    const { config, streamId, hashKeyId } = this.#options;
-    return {
-      streamId,
-      seq: this.#sequence,
-      streamSpans: this.#streamSpans,
-      agent: config.name,
-      watermarkMs: this.windows.watermarkMs,
-      hashKeyId,
-      thresholdsRevision,
-      windowLengthMs,
-    };
-  }
-
-  #deliver(batch: SketchBatch): void {
-    this.#lastBatchMs = this.#options.clock.nowMs();
-    const spans = batch.kind === "window" ? batch.counts.spans : 0;
-    this.#options.deliver({ bytes: encodeSketchBatch(batch), spans });
-  }
-
   #registerGauges(): void {
     const { meter, clock } = this.#options;
     const { windows, memory } = this;
     meter.gauge("brunt_agent_open_windows", "Windows that take spans.", () => windows.openCount);
     meter.gauge("brunt_agent_keys", "Keys of all open windows.", () => windows.keyCount);
+    meter.gauge(
+      "brunt_agent_spans_open",
+      "Spans in windows that are not sealed yet.",
+      () => this.openSpans,
+    );
     meter.gauge("brunt_agent_spans_remembered", "Spans kept for pairing.", () => memory.size);
     meter.gauge(
       "brunt_agent_sealed_lag_seconds",

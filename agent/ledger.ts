@@ -1,15 +1,15 @@
 /**
- * What became of every span an agent was given. Two sums hold at any time:
+ * What became of every span an agent was given. Two sums hold at any time (with several workers, as
+ * of what they told last):
  *
  *   received = rejected + lost in workers + open + sealed
  *   recovered + sealed = acknowledged + spooled + declared lost
  *
  * `recovered` is what the spool held when this process began.
  */
-import type { LossCause } from "../wire/sketch-batch.ts";
-
-/** `shutdown`: held in memory alone when the process ended, so that no one could be told. */
-export type LossReason = LossCause | "shutdown";
+import type { Meter } from "../base/meter.ts";
+import { createDeliveryMetrics, type LossReason, lossReasons } from "./export/delivery-metrics.ts";
+import { reducerMetrics, rejectionReasons, workerSpansLost } from "./reduce/reducer-metrics.ts";
 
 export interface AgentSpans {
   readonly received: number;
@@ -51,5 +51,27 @@ export interface AgentLedger {
     readonly offsetMs: number | undefined;
     /** How much of it is added to our clock. */
     readonly correctionMs: number;
+  };
+}
+
+/** Reads the counters that make the sums; those of workers are in the same meter. */
+export function readSpans(
+  meter: Meter,
+  held: { readonly open: number; readonly spooled: number },
+): AgentSpans {
+  const metrics = reducerMetrics(meter);
+  const { sealed, recovered, acknowledged, lost } = createDeliveryMetrics(meter);
+  return {
+    received: metrics.received.value,
+    rejected: rejectionReasons.reduce((sum, reason) => sum + metrics.rejected[reason].value, 0),
+    lostInWorkers: workerSpansLost(meter).value,
+    open: held.open,
+    sealed: sealed.value,
+    recovered: recovered.value,
+    acknowledged: acknowledged.value,
+    spooled: held.spooled,
+    lost: Object.fromEntries(
+      lossReasons.map((reason) => [reason, lost[reason].value]),
+    ) as AgentSpans["lost"],
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Everything of an agent but its sockets: OTLP bytes in, encoded batches out. Time and chance are
- * arguments, so the same code runs live, in a replay of recorded traffic, and in tests.
+ * Everything of an agent but its ways in and out: OTLP bytes in, sealed windows out. Time and
+ * chance are arguments, so the same code runs live, in a replay of recorded traffic, and in tests.
  */
 import type { Result } from "../base/result.ts";
 import type { Thresholds } from "../wire/agent-link.ts";
@@ -12,6 +12,8 @@ import { createThresholdTable } from "./windows/threshold-table.ts";
 export interface PipelineOptions extends Omit<BatchMakerOptions, "takeRejected"> {
   readonly hashKey: Uint8Array;
 }
+
+const msPerSecond = 1_000;
 
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -29,7 +31,9 @@ export class Pipeline {
     });
     const { windows, memory, epochMs } = this.#batches;
     const { dimensions, customerAttributes, keysMax } = config;
-    const settings = { dimensions, customerAttributes, keysMax, hashKey, tableKey, meter };
+    const retryMs = config.retrySeconds * msPerSecond;
+    const limits = { keysMax, retryMs };
+    const settings = { dimensions, customerAttributes, hashKey, tableKey, meter, ...limits };
     this.#reducer = new Reducer({ ...settings, windows, memory, epochMs });
   }
 
@@ -44,13 +48,24 @@ export class Pipeline {
     this.#batches.windows.adopt(createThresholdTable(thresholds));
   }
 
-  /** Seals what is due and sends heartbeats; to be called every second. */
+  /** Spans of windows that are not delivered yet. */
+  get openSpans(): number {
+    return this.#batches.openSpans;
+  }
+
+  /** The clock has been corrected: spans are from now on, and windows of the future again. */
+  correct(correctionMs: number): void {
+    this.#reducer.correct(correctionMs);
+    this.#batches.windows.setBack(this.#options.clock.nowMs());
+  }
+
+  /** Seals what is due; to be called every second. */
   tick(): void {
     this.#batches.tick(this.#options.clock.nowMs());
   }
 
   /** Seals every window, due or not: nothing more is coming. */
   sealAll(): void {
-    this.#batches.sealAll();
+    this.#batches.sealAll(this.#options.clock.nowMs());
   }
 }

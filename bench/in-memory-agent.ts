@@ -6,6 +6,7 @@ import { silentLog } from "../base/log.ts";
 import { createMeter } from "../base/meter.ts";
 import { createPrng } from "../base/prng.ts";
 import { nodeDisk } from "../cli/node-disk.ts";
+import { createAcknowledger } from "./acknowledge.ts";
 
 export interface PipelineUnderTest {
   nowMs(): number;
@@ -29,8 +30,9 @@ export function createPipelineUnderTest(config: Partial<AgentConfig> = {}): Pipe
   const clock = createVirtualClock(pipelineStartMs);
   const prng = createPrng(11);
   const batches: Uint8Array[] = [];
+  const acknowledge = createAcknowledger();
   const agent = createAgent(
-    { ...defaultAgentConfig(), listen: false, ...config },
+    { ...defaultAgentConfig(), listen: false, retrySeconds: 0, ...config },
     {
       clock,
       log: silentLog,
@@ -40,7 +42,7 @@ export function createPipelineUnderTest(config: Partial<AgentConfig> = {}): Pipe
       link: {
         send: async (batch) => {
           batches.push(batch);
-          return { have: [], thresholdsRevision: 0, collectorTimeMs: clock.nowMs() };
+          return acknowledge(batch, clock.nowMs());
         },
         thresholds: async () => ({ revision: 0, items: [] }),
       },

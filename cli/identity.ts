@@ -1,4 +1,4 @@
-/** Who an agent is when nobody says otherwise: its host's name, and a hash key kept with its data. */
+/** Who an agent is when nobody says otherwise, and where its things lie. */
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "../agent/config.ts";
@@ -9,6 +9,11 @@ import type { System } from "./system.ts";
 
 export function hashKeyPath(dataDir: string): string {
   return join(dataDir, "hash-key");
+}
+
+/** Where an agent keeps what the collector has not acknowledged. */
+export function spoolPath(dataDir: string): string {
+  return join(dataDir, "spool");
 }
 
 /** Makes the key's file, unless the user has named a key of their own. */

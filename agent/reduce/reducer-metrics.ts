@@ -1,5 +1,5 @@
 /** What the reducer counts about itself. */
-import type { Meter } from "../../base/meter.ts";
+import type { Counter, Meter } from "../../base/meter.ts";
 
 export const rejectionReasons = ["past", "future", "crowded", "invalid"] as const;
 export type RejectionReason = (typeof rejectionReasons)[number];
@@ -12,6 +12,10 @@ export function reducerMetrics(meter: Meter) {
     requestsRefused: meter.counter(
       "brunt_agent_requests_undecodable_total",
       "OTLP requests refused because they do not decode or exceed a limit.",
+    ),
+    received: meter.counter(
+      "brunt_agent_spans_received_total",
+      "Spans of requests that decode: taken, or rejected.",
     ),
     accepted: meter.counter("brunt_agent_spans_accepted_total", "Spans taken."),
     rejected: {
@@ -41,6 +45,13 @@ export function reducerMetrics(meter: Meter) {
       "Span links left out because of a limit.",
     ),
   };
+}
+
+export function workerSpansLost(meter: Meter): Counter {
+  return meter.counter(
+    "brunt_agent_worker_spans_lost_total",
+    "Spans known to be lost because a worker ended before their window was sealed.",
+  );
 }
 
 /** What the sender is told; "" when nothing was refused. */

@@ -36,7 +36,13 @@ import {
   slowEntry,
   spanEntry,
 } from "../windows/cell-log.ts";
-import { addDemand, admitKey, cellNumberOf, type Segment } from "../windows/segment.ts";
+import {
+  addDemand,
+  admitKey,
+  cellNumberOf,
+  countFolded,
+  type Segment,
+} from "../windows/segment.ts";
 import {
   newestEndMs,
   oldestEndMs,
@@ -48,6 +54,7 @@ import {
 import { adjustedCount } from "./adjusted-count.ts";
 import { type CustomerHasher, createCustomerHasher } from "./customer.ts";
 import { reducerMetrics, rejectionMessage, rejectionReasons } from "./reducer-metrics.ts";
+import { answerRetry, createRetryMemory, type RetryMemory } from "./retry-memory.ts";
 import {
   cellFact,
   factWords,
@@ -82,6 +89,8 @@ export interface ReducerOptions {
   readonly tableKey: Uint8Array;
   /** Time zero of the memory; whole seconds. */
   readonly epochMs: number;
+  /** For how long a request is remembered, to know an exporter's retry; 0 never. */
+  readonly retryMs: number;
 }
 
 const nsPerMs = 1_000_000;
@@ -93,12 +102,14 @@ export class Reducer {
   readonly #customers: CustomerHasher;
   readonly #tableKey: SipKey;
   readonly #metrics;
-  readonly #times: SpanTimes;
+  #times: SpanTimes;
+  #correctionMs = 0;
   readonly #cellLog: CellLog;
   readonly #customer = new Uint32Array(2);
   readonly #resource = new Uint32Array(2);
   readonly #row: RememberedSpan;
   readonly #table = createTraceTable();
+  readonly #retries: RetryMemory;
   #resourceIndex = -1;
   #segment: Segment | undefined;
   /** Ends in nanoseconds since the epoch, of which it is known that `#segment` takes them. */
@@ -118,6 +129,7 @@ export class Reducer {
     this.#customers = createCustomerHasher(this.#shapes.slots, options.customerAttributes, key);
     this.#metrics = reducerMetrics(options.meter);
     this.#times = new SpanTimes(options.epochMs);
+    this.#retries = createRetryMemory(options);
     this.#cellLog = options.windows.cellLog;
     this.#row = emptyRow();
   }
@@ -131,6 +143,7 @@ export class Reducer {
       this.#metrics.requestsRefused.add();
       return read;
     }
+    if (this.#retries.isRetry(table, nowMs)) return ok(answerRetry(table, read.value.spans));
     this.#nowMs = nowMs;
     this.#resourceIndex = -1;
     this.#segmentToNs = Number.NEGATIVE_INFINITY;
@@ -144,11 +157,18 @@ export class Reducer {
     const refused = { ...this.#refused, invalid: table.rejected };
     const rejected = refused.invalid + refused.past + refused.future + refused.crowded;
     const accepted = read.value.spans - rejected;
+    this.#metrics.received.add(read.value.spans);
     this.#metrics.accepted.add(accepted);
     for (const reason of rejectionReasons) this.#metrics.rejected[reason].add(refused[reason]);
     this.#rejected += rejected;
     const message = rejectionMessage(refused, table.rejectedReason);
     return ok({ accepted, rejected, message });
+  }
+
+  /** Adds so much to the times of all spans that come. */
+  correct(correctionMs: number): void {
+    this.#correctionMs = correctionMs;
+    this.#times = new SpanTimes(this.#options.epochMs - correctionMs);
   }
 
   /** Spans rejected since this was last asked. */
@@ -162,7 +182,7 @@ export class Reducer {
     const end = this.#times.times[at] as number;
     const ns = this.#times.times[at + 1] as number;
     const isInSegment = end >= this.#segmentFromNs && end < this.#segmentToNs;
-    if (!isInSegment && !this.#enterSegment(endMs(this.#table, span))) return;
+    if (!isInSegment && !this.#enterSegment(endMs(this.#table, span) + this.#correctionMs)) return;
     const segment = this.#segment as Segment;
     const { facts } = this.#shapes;
     const place = this.#placeOf(span) * factWords;
@@ -240,16 +260,9 @@ export class Reducer {
       segment.late++;
       this.#metrics.late.add();
     }
-    if (folded !== 0) this.#countFolded(segment, folded);
-  }
-
-  #countFolded(segment: Segment, folded: number): void {
+    if (folded === 0) return;
     this.#metrics.folded.add();
-    for (let dimension = 0; folded >> dimension !== 0; dimension++) {
-      if ((folded & (1 << dimension)) !== 0) {
-        segment.foldedSpans[dimension] = (segment.foldedSpans[dimension] as number) + 1;
-      }
-    }
+    countFolded(segment, folded, 1);
   }
 
   #note(span: number, flags: number): void {

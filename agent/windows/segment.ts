@@ -40,7 +40,7 @@ export interface Segment {
 }
 
 /** Calls between pairs of keys; a window of 2,000 keys rarely has more than twice as many. */
-const edgesMax = 16_384;
+export const edgesMax = 16_384;
 
 const serviceAt = builtInDimensions.indexOf("service.name");
 const operationAt = builtInDimensions.indexOf("operation");
@@ -79,6 +79,15 @@ export function admitKey(segment: Segment, key: CompositeKey): Admission {
     segment.slowBuckets[admission.key] = slowBucketOf(segment, admission.key);
   }
   return admission;
+}
+
+/** Counts spans whose key was folded; `folded` has a bit for each dimension. */
+export function countFolded(segment: Segment, folded: number, spans: number): void {
+  const { foldedSpans } = segment;
+  for (let dimension = 0; folded >> dimension !== 0; dimension++) {
+    if ((folded & (1 << dimension)) === 0) continue;
+    foldedSpans[dimension] = (foldedSpans[dimension] as number) + spans;
+  }
 }
 
 /** The number under which `log` takes what is added to the cell of a key. */

@@ -47,7 +47,7 @@ export function windowStartOf(endMs: number): number {
 }
 
 /** The time before which every window is due at `nowMs`. */
-function watermarkAt(nowMs: number): number {
+export function watermarkAt(nowMs: number): number {
   return windowStartOf(nowMs - graceMs);
 }
 
@@ -163,8 +163,22 @@ export class Windows {
   }
 
   /** Seals everything, due or not: nothing more is coming. */
-  sealAll(): void {
-    for (const segment of this.#sorted()) this.#close(segment);
+  sealAll(nowMs: number): void {
+    const open = this.#sorted();
+    for (const segment of open) {
+      if (segment === open.at(-1)) this.watermarkMs = Math.max(this.watermarkMs, nowMs);
+      this.#close(segment);
+    }
+    this.watermarkMs = Math.max(this.watermarkMs, nowMs);
+  }
+
+  /**
+   * The clock was found to be ahead: windows that are not over yet are waited for again. What was
+   * sealed of them goes on as deltas.
+   */
+  setBack(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.watermarkMs = Math.min(this.watermarkMs, watermarkAt(nowMs));
   }
 
   /** Seals the late segments early when all open ones together have more than `keysMax` keys. */

@@ -1,5 +1,5 @@
 /** A worker's metrics, told to its parent, which shows the sums over all workers. */
-import type { Meter } from "../../base/meter.ts";
+import type { Labels, Meter } from "../../base/meter.ts";
 import type { Figure } from "./messages.ts";
 
 /** Gives what there is to tell: a counter's growth since the last call, a gauge as it is. */
@@ -21,6 +21,8 @@ export function createFigureTeller(meter: Meter): () => Figure[] {
 
 export interface FigureBook {
   add(owner: number, figures: readonly Figure[]): void;
+  /** The sum of a gauge without labels. */
+  valueOf(name: string): number;
   /** A worker has ended: what it counted stays, what it held does not. */
   forget(owner: number): void;
 }
@@ -28,12 +30,11 @@ export interface FigureBook {
 export function createFigureBook(meter: Meter): FigureBook {
   const gauges = new Map<string, Map<number, number>>();
   const valuesOf = ({ name, help, labels }: Figure): Map<number, number> => {
-    const id = name + JSON.stringify(labels);
+    const id = idOf(name, labels);
     let values = gauges.get(id);
     if (values === undefined) {
       const byOwner = new Map<number, number>();
-      const sum = (): number => [...byOwner.values()].reduce((total, value) => total + value, 0);
-      meter.gauge(name, help, sum, labels);
+      meter.gauge(name, help, () => sumOf(byOwner), labels);
       gauges.set(id, byOwner);
       values = byOwner;
     }
@@ -47,8 +48,17 @@ export function createFigureBook(meter: Meter): FigureBook {
         else valuesOf(figure).set(owner, value);
       }
     },
+    valueOf: (name) => sumOf(gauges.get(idOf(name, {})) ?? new Map()),
     forget(owner) {
       for (const values of gauges.values()) values.delete(owner);
     },
   };
+}
+
+function idOf(name: string, labels: Labels): string {
+  return name + JSON.stringify(labels);
+}
+
+function sumOf(byOwner: ReadonlyMap<number, number>): number {
+  return [...byOwner.values()].reduce((total, value) => total + value, 0);
 }

@@ -25,6 +25,8 @@ export type FromWorker =
 export type ToWorker =
   | StartMessage
   | { readonly type: "adopt"; readonly thresholds: Thresholds; readonly fromMs: number }
+  /** So much is to be added to the clock, and to the times of spans. */
+  | { readonly type: "correct"; readonly correctionMs: number }
   /** Seals what is due at `nowMs`, or everything. */
   | { readonly type: "seal"; readonly turn: number; readonly nowMs: number; readonly all: boolean }
   | { readonly type: "taken"; readonly rows: number }
@@ -47,6 +49,7 @@ export interface StartMessage {
   readonly epochMs: number;
   readonly lateSegmentsMax: number;
   readonly thresholds: readonly { readonly thresholds: Thresholds; readonly fromMs: number }[];
+  readonly correctionMs: number;
 }
 
 /** Spans for pairing. See `RowLog` for the columns. */

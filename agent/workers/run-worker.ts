@@ -76,6 +76,9 @@ function follow(
     case "adopt":
       pipeline.adopt(message);
       break;
+    case "correct":
+      pipeline.correct(message.correctionMs);
+      break;
     case "seal":
       pipeline.seal(message);
       break;

@@ -9,7 +9,8 @@ import type { Thresholds } from "../../wire/agent-link.ts";
 import type { Agent, AgentSettings } from "../agent.ts";
 import { BatchMaker } from "../batch-maker.ts";
 import type { AgentConfig } from "../config.ts";
-import { createOutlet, type Outlet } from "../outlet.ts";
+import type { AgentLedger } from "../ledger.ts";
+import { Outlet } from "../outlet.ts";
 import type { Ingested } from "../reduce/reducer.ts";
 import { everySecond } from "../tick.ts";
 import { createThresholdTable } from "../windows/threshold-table.ts";
@@ -29,13 +30,17 @@ export function createWorkerAgent(config: AgentConfig, settings: WorkerAgentSett
   return new WorkerAgent(config, settings);
 }
 
+const tableKeySize = 16;
+
 class WorkerAgent implements Agent {
   readonly #config: AgentConfig;
   readonly #settings: WorkerAgentSettings;
   readonly #outlet: Outlet;
+  readonly #tableKey: Uint8Array;
   readonly #batches: BatchMaker;
   readonly #crew: WorkerCrew;
   #adopted: StartMessage["thresholds"] = [];
+  #correctionMs = 0;
   #ports: Ports = { grpc: 0, http: 0 };
   #state: "created" | "started" | "shut down" = "created";
   #cancelTick: Cancel | undefined;
@@ -46,9 +51,19 @@ class WorkerAgent implements Agent {
     const { clock, log, meter, workerProgram } = settings;
     this.#config = config;
     this.#settings = settings;
-    this.#outlet = createOutlet(config, settings, (thresholds) => this.#adopt(thresholds));
+    const { randomBytes } = settings;
+    const outlet = new Outlet({
+      ...{ config, settings },
+      onThresholds: (thresholds) => this.#adopt(thresholds),
+      onCorrection: (correctionMs) => this.#correct(correctionMs),
+    });
+    this.#outlet = outlet;
+    this.#tableKey = randomBytes(tableKeySize);
     this.#batches = new BatchMaker({
-      ...this.#outlet.batchOptions,
+      ...{ config, meter, clock: outlet.clock, tableKey: this.#tableKey },
+      deliver: (window) => outlet.deliver(window),
+      onTick: (told) => outlet.tick(told),
+      isAway: () => outlet.isAway(),
       takeRejected: () => merger.takeRejected(),
     });
     const merger = new WorkerMerger(this.#batches, meter);
@@ -71,6 +86,7 @@ class WorkerAgent implements Agent {
     if (this.#state !== "created") return;
     this.#state = "started";
     const { clock, log } = this.#settings;
+    await this.#outlet.open();
     this.#ports = await this.#crew.start();
     const { grpc, http } = this.#ports;
     const { host, workers } = this.#config;
@@ -88,12 +104,16 @@ class WorkerAgent implements Agent {
   }
 
   flush(): Promise<void> {
-    return this.#outlet.exporter.flush();
+    return this.#outlet.flush();
+  }
+
+  ledger(): AgentLedger {
+    return this.#outlet.ledger(this.#batches.openSpans + this.#crew.openSpans);
   }
 
   /** A turn that lasts longer than a second stands for the next one too. */
   #tick(): void {
-    const nowMs = this.#settings.clock.nowMs();
+    const nowMs = this.#outlet.clock.nowMs();
     this.#turn ??= this.#crew.seal(nowMs, { all: false }).finally(() => {
       this.#turn = undefined;
     });
@@ -106,19 +126,25 @@ class WorkerAgent implements Agent {
     if (wasStarted) {
       await this.#crew.close();
       await this.#turn;
-      await this.#crew.seal(this.#settings.clock.nowMs(), { all: true });
+      await this.#crew.seal(this.#outlet.clock.nowMs(), { all: true });
       this.#crew.stop();
     }
     this.#ports = { grpc: 0, http: 0 };
-    await this.#outlet.exporter.shutdown();
+    await this.#outlet.close();
   }
 
   #adopt(thresholds: Thresholds): void {
-    const fromMs = adoptionMs(this.#settings.clock.nowMs());
+    const fromMs = adoptionMs(this.#outlet.clock.nowMs());
     const before = this.#adopted.filter((other) => other.fromMs < fromMs);
     this.#adopted = [...before, { thresholds, fromMs }].slice(-adoptedMax);
     this.#batches.windows.adopt(createThresholdTable(thresholds), fromMs);
     this.#crew.tellAll({ type: "adopt", thresholds, fromMs });
+  }
+
+  #correct(correctionMs: number): void {
+    this.#correctionMs = correctionMs;
+    this.#batches.windows.setBack(this.#outlet.clock.nowMs());
+    this.#crew.tellAll({ type: "correct", correctionMs });
   }
 
   #startMessage(): StartMessage {
@@ -126,10 +152,11 @@ class WorkerAgent implements Agent {
       type: "start",
       config: shareOf(this.#config),
       hashKey: this.#outlet.hashKey,
-      tableKey: this.#outlet.batchOptions.tableKey,
+      tableKey: this.#tableKey,
       epochMs: this.#batches.epochMs,
       lateSegmentsMax: lateShareOf(this.#config),
       thresholds: this.#adopted,
+      correctionMs: this.#correctionMs,
     };
   }
 }

@@ -4,10 +4,11 @@
  */
 import { OperationalError } from "../../base/errors.ts";
 import { type Counter, renderPrometheus } from "../../base/meter.ts";
-import type { AgentSettings } from "../agent.ts";
+import type { AgentSettings } from "../agent-settings.ts";
 import { createFigureBook } from "./figures.ts";
 import type { FromWorker, Ports, StartMessage, ToWorker } from "./messages.ts";
 import type { WorkerMerger } from "./worker-merger.ts";
+import { openSpansName } from "./worker-pipeline.ts";
 import { startWorkerProcess, type WorkerProcess } from "./worker-process.ts";
 
 export interface CrewSettings extends Pick<AgentSettings, "clock" | "log" | "meter"> {
@@ -62,6 +63,11 @@ export class WorkerCrew {
       "Workers ended because they did not seal their windows in time.",
     );
     meter.gauge("brunt_agent_workers", "Workers that receive.", () => this.#listening().length);
+  }
+
+  /** Spans in the workers' open windows, as they told last. */
+  get openSpans(): number {
+    return this.#figures.valueOf(openSpansName);
   }
 
   /** @throws OperationalError of a worker that cannot start, ADDRESS_IN_USE as a rule */

@@ -16,8 +16,8 @@ import { decodeHll } from "../../sketch/hll-codec.ts";
 import { type CompositeKey, type KeyId, keyOf } from "../../sketch/key.ts";
 import type { BatchMaker } from "../batch-maker.ts";
 import { emptyRow } from "../pairing/remembered-span.ts";
-import { reducerMetrics } from "../reduce/reducer-metrics.ts";
-import { admitKey, type Segment } from "../windows/segment.ts";
+import { reducerMetrics, workerSpansLost } from "../reduce/reducer-metrics.ts";
+import { admitKey, countFolded, type Segment } from "../windows/segment.ts";
 import type { RowsMessage, SealedMessage, SegmentKeys } from "./messages.ts";
 import { linkWords, rowTimes, rowWords } from "./row-log.ts";
 
@@ -48,10 +48,7 @@ export class WorkerIntake {
     this.#batches = batches;
     this.#owner = settings.owner;
     this.#metrics = reducerMetrics(settings.meter);
-    this.#spansLost = settings.meter.counter(
-      "brunt_agent_worker_spans_lost_total",
-      "Spans known to be lost because a worker ended before their window was sealed.",
-    );
+    this.#spansLost = workerSpansLost(settings.meter);
   }
 
   addRows({ segments, words, times, links }: RowsMessage): void {
@@ -98,7 +95,9 @@ export class WorkerIntake {
     for (const [id, cell] of cube.cells) {
       const admission = admitKey(home, keyOf(cube.keys, id));
       mergeCell(cellOf(home.cube, admission.key), cell);
-      this.#countFolded(home, admission.folded, cell.count);
+      if (admission.folded === 0) continue;
+      this.#metrics.folded.add(cell.count);
+      countFolded(home, admission.folded, cell.count);
     }
     mergeHll(home.demand, decodeHll(createByteReader(sealed.demand)));
     for (const [dimension, spans] of sealed.foldedSpans.entries()) {
@@ -157,15 +156,6 @@ export class WorkerIntake {
     const home = this.#batches.windows.segmentAt(windowStartMs);
     assert(home !== undefined, "workers together open no more late windows than their parent may");
     return home;
-  }
-
-  #countFolded(home: Segment, folded: number, spans: number): void {
-    if (folded === 0) return;
-    this.#metrics.folded.add(spans);
-    for (let dimension = 0; folded >> dimension !== 0; dimension++) {
-      if ((folded & (1 << dimension)) === 0) continue;
-      home.foldedSpans[dimension] = (home.foldedSpans[dimension] as number) + spans;
-    }
   }
 
   #link(links: Uint32Array, at: number): void {

@@ -100,7 +100,7 @@ export class WorkerMerger {
       this.#turns++;
       const finish = (): void => {
         this.#turn = undefined;
-        if (all) this.#batches.sealAll();
+        if (all) this.#batches.sealAll(nowMs);
         else this.#batches.tick(nowMs);
         for (const joined of this.#joined.values()) goOn(joined);
         resolve();

@@ -31,6 +31,9 @@ export interface WorkerPipelineOptions {
 /** Handing rows on costs about as much for one as for a thousand. */
 const rowsPerMessage = 8_192;
 const rowsWaitMsMax = 100;
+const msPerSecond = 1_000;
+/** Told with the other figures. */
+export const openSpansName = "brunt_agent_worker_spans_open";
 /** About ten mebibytes, on their way or waiting at the parent. */
 const rowsInFlightMax = 200_000;
 
@@ -43,6 +46,7 @@ export class WorkerPipeline {
   /** By open segment: how many of its keys have been told. */
   readonly #told = new Map<number, number>();
   #rowsInFlight = 0;
+  #correctionMs = 0;
   #cancelFlush: Cancel | undefined;
 
   constructor(options: WorkerPipelineOptions) {
@@ -54,9 +58,17 @@ export class WorkerPipeline {
     const own = { dimensions: dimensionsOf(dimensions), limits: config, lateSegmentsMax };
     const seal = (segment: Segment): void => this.#sealed(segment);
     this.#windows = new Windows({ ...own, seal }, clock.nowMs(), noThresholds);
-    const settings = { dimensions, customerAttributes, keysMax, hashKey, tableKey, meter, epochMs };
+    const limits = { keysMax, retryMs: config.retrySeconds * msPerSecond };
+    const times = { epochMs, ...limits };
+    const settings = { dimensions, customerAttributes, hashKey, tableKey, meter, ...times };
     this.#reducer = new Reducer({ ...settings, windows: this.#windows, memory: this.#log });
     for (const { thresholds, fromMs } of start.thresholds) this.adopt({ thresholds, fromMs });
+    this.correct(start.correctionMs);
+    meter.gauge(openSpansName, "Spans in windows of workers that are not sealed yet.", () => {
+      let spans = 0;
+      for (const segment of this.#windows.open) spans += segment.spans;
+      return spans;
+    });
   }
 
   /** Takes one ExportTraceServiceRequest in protobuf; a refused one has changed nothing. */
@@ -65,7 +77,7 @@ export class WorkerPipeline {
       return refuse("OVERLOADED", "too many spans wait to be paired, try again later");
     }
     const { clock } = this.#options;
-    const result = this.#reducer.reduce(bytes, clock.nowMs());
+    const result = this.#reducer.reduce(bytes, clock.nowMs() + this.#correctionMs);
     if (this.#log.rows >= rowsPerMessage) this.#flush();
     else if (this.#log.rows > 0)
       this.#cancelFlush ??= clock.after(rowsWaitMsMax, () => this.#flush());
@@ -77,6 +89,13 @@ export class WorkerPipeline {
     this.#windows.adopt(createThresholdTable(thresholds), fromMs);
   }
 
+  /** Adds so much to our clock and to the times of spans, from now on. */
+  correct(correctionMs: number): void {
+    this.#correctionMs = correctionMs;
+    this.#reducer.correct(correctionMs);
+    this.#windows.setBack(this.#options.clock.nowMs() + correctionMs);
+  }
+
   /** The parent has taken in so many rows. */
   taken(rows: number): void {
     this.#rowsInFlight -= rows;
@@ -85,7 +104,7 @@ export class WorkerPipeline {
   /** Seals what is due, or everything, and says when all of it has been sent. */
   seal({ turn, nowMs, all }: Omit<Extract<ToWorker, { type: "seal" }>, "type">): void {
     this.#flush();
-    if (all) this.#windows.sealAll();
+    if (all) this.#windows.sealAll(nowMs);
     else this.#windows.seal(nowMs);
     this.#windows.takeExpired(nowMs);
     const rejected = this.#reducer.takeRejected();

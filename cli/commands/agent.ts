@@ -3,7 +3,7 @@ import { createHttpLink } from "../../agent/export/http-link.ts";
 import { createMeter } from "../../base/meter.ts";
 import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
-import { agentName, hashKeyPath, makeHashKey } from "../identity.ts";
+import { agentName, hashKeyPath, makeHashKey, spoolPath } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
@@ -39,6 +39,7 @@ const options = [
 export const agentCommand: Command = {
   description: [
     "Receives OTLP on this node, reduces it to sketches and sends those to the collector. Raw spans and customer names stay here.",
+    "What the collector has not acknowledged waits in the spool below the data directory, and outlives a restart; one agent a directory.",
     "All agents of one collector must hash customers with one key: give each the same 32 hexadecimal digits as BRUNT_AGENT_HASH_KEY, or file:<path> of a file that holds them. Without it a key is made below the data directory, which is right for a single agent only.",
   ],
   options,
@@ -53,8 +54,9 @@ export const agentCommand: Command = {
 
 async function runAgent(args: Arguments, system: System): Promise<number> {
   const { clock, disk, stdout, stderr, environment, randomBytes } = system;
-  const hashKey = `file:${hashKeyPath(readDataDir(args, system))}`;
-  const defaults = { agent: { name: agentName(), hashKey } };
+  const dataDir = readDataDir(args, system);
+  const hashKey = `file:${hashKeyPath(dataDir)}`;
+  const defaults = { agent: { name: agentName(), hashKey, spoolDir: spoolPath(dataDir) } };
   const settings = settingsOrThrow({ args, options, environment, defaults }).agent;
   const observer = await readSelfTelemetry(args, system);
   makeHashKey(settings, { args, system });
@@ -79,7 +81,7 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
     `${stdout.style.bold("agent is up")}, sends to ${settings.collectorUrl}\n\n${banner}`,
   );
   await aborted(system.stop);
-  stdout.write("stopping, sending what waits …\n");
+  stdout.write("stopping, sending what waits; what is left stays in the spool …\n");
   await agent.shutdown();
   await observer.shutdown();
   httpLink.close();

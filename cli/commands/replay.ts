@@ -262,7 +262,7 @@ function replaySettings(args: Arguments, system: System, dataDir: string): Setti
     defaults: { agent: { hashKey } },
   });
   return {
-    agent: { ...settings.agent, name: "replay", listen: false },
+    agent: { ...settings.agent, name: "replay", listen: false, spoolDir: "", retrySeconds: 0 },
     collector: { ...settings.collector, host: "127.0.0.1", port: 0, dataDir, uiDir: "" },
   };
 }

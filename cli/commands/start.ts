@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
 import { createBrunt } from "../brunt.ts";
-import { agentName, hashKeyPath, makeHashKey } from "../identity.ts";
+import { agentName, hashKeyPath, makeHashKey, spoolPath } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { type Settings, settingsOrThrow } from "../line/settings.ts";
@@ -77,7 +77,11 @@ function readStartSettings(args: Arguments, system: System): Settings {
     options,
     environment: system.environment,
     defaults: {
-      agent: { name: agentName(), hashKey: `file:${hashKeyPath(dataDir)}` },
+      agent: {
+        name: agentName(),
+        hashKey: `file:${hashKeyPath(dataDir)}`,
+        spoolDir: spoolPath(dataDir),
+      },
       collector: { dataDir: join(dataDir, "collector"), uiDir: uiDirectory },
     },
   });

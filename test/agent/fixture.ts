@@ -1,10 +1,11 @@
 /** What the agent's suites share: spans as short literals, and an agent on a virtual clock. */
 import { type Agent, createAgent } from "../../agent/agent.ts";
 import { type AgentConfig, defaultAgentConfig } from "../../agent/config.ts";
-import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
+import { type Clock, createVirtualClock, type VirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter, type Meter } from "../../base/meter.ts";
 import { createPrng } from "../../base/prng.ts";
+import { createAcknowledger } from "../../bench/acknowledge.ts";
 import { nodeDisk } from "../../cli/node-disk.ts";
 import type { Cell, EdgeCell } from "../../sketch/cell.ts";
 import { keyOf } from "../../sketch/key.ts";
@@ -101,7 +102,7 @@ export function spanId(number: number): string {
   return number.toString(16).padStart(16, "0");
 }
 
-/** A collector that keeps what it is sent. */
+/** A collector that keeps what it is sent, and acknowledges it. */
 export interface RecordingLink extends CollectorLink {
   readonly batches: SketchBatch[];
   readonly bytes: Uint8Array[];
@@ -109,20 +110,23 @@ export interface RecordingLink extends CollectorLink {
   windows(): WindowBatch[];
 }
 
-export function createRecordingLink(): RecordingLink {
+/** Without a clock it names a time too far off to correct anything by. */
+export function createRecordingLink(clock?: Clock): RecordingLink {
   const batches: SketchBatch[] = [];
   const bytes: Uint8Array[] = [];
+  const acknowledge = createAcknowledger();
   const link: RecordingLink = {
     batches,
     bytes,
     current: { revision: 0, items: [] },
     windows: () => batches.filter((batch) => batch.kind === "window"),
-    async send(batch) {
-      const decoded = decodeSketchBatch(batch);
+    async send(sent) {
+      const decoded = decodeSketchBatch(sent);
       if (!decoded.ok) throw new Error(decoded.error.message);
       batches.push(decoded.value);
-      bytes.push(batch);
-      return { have: [], thresholdsRevision: link.current.revision, collectorTimeMs: 0 };
+      bytes.push(sent);
+      const ack = acknowledge(sent, clock?.nowMs() ?? 0);
+      return { ...ack, thresholdsRevision: link.current.revision };
     },
     thresholds: async () => link.current,
   };
@@ -144,7 +148,7 @@ export interface TestAgent {
 export async function startTestAgent(config: Partial<AgentConfig> = {}): Promise<TestAgent> {
   const clock = createVirtualClock(fixtureStartMs);
   const meter = createMeter();
-  const link = createRecordingLink();
+  const link = createRecordingLink(clock);
   const agent = createAgent(
     { ...defaultAgentConfig(), listen: false, ...config },
     { clock, meter, link, disk: nodeDisk, log: silentLog, randomBytes: seededBytes(7) },

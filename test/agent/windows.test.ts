@@ -44,7 +44,7 @@ describe("windows", () => {
     const beats = agent.link.batches;
     expect(beats.every((batch) => batch.kind === "heartbeat")).toBe(true);
     expect(beats.map((batch) => batch.watermarkMs - fixtureStartMs)).toEqual([
-      0, 0, 10_000, 10_000, 20_000, 20_000,
+      -10_000, 0, 0, 10_000, 10_000, 20_000, 20_000,
     ]);
   });
 

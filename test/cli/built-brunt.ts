@@ -38,7 +38,9 @@ export function buildBrunt(): BuiltBrunt {
   const running: BruntProcess[] = [];
   return {
     start(argv) {
-      const brunt = run([join(target, "cli/main.js"), ...argv, "--data-dir", dataDir]);
+      // Each has a spool of its own, so that none brings along what another collector was sent.
+      const own = join(dataDir, String(running.length));
+      const brunt = run([join(target, "cli/main.js"), ...argv, "--data-dir", own]);
       running.push(brunt);
       return brunt;
     },

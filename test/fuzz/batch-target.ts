@@ -9,6 +9,7 @@ import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
 import { createPrng } from "../../base/prng.ts";
+import { createAcknowledger } from "../../bench/acknowledge.ts";
 import { nodeDisk } from "../../cli/node-disk.ts";
 import { decodeSketchBatch, encodeSketchBatch } from "../../wire/sketch-batch.ts";
 import type { Fault, Verdicts } from "./otlp-target.ts";
@@ -23,6 +24,7 @@ export async function makeBatchSeeds(requests: readonly Uint8Array[]): Promise<U
   const clock = createVirtualClock(fuzzStartMs);
   const prng = createPrng(9);
   const batches: Uint8Array[] = [];
+  const acknowledge = createAcknowledger();
   const agent = createAgent(
     { ...defaultAgentConfig(), listen: false, dimensions: ["customer.id"] },
     {
@@ -34,7 +36,7 @@ export async function makeBatchSeeds(requests: readonly Uint8Array[]): Promise<U
       link: {
         send: async (batch) => {
           batches.push(batch);
-          return { have: [], thresholdsRevision: 0, collectorTimeMs: 0 };
+          return acknowledge(batch, clock.nowMs());
         },
         thresholds: async () => ({ revision: 0, items: [] }),
       },
@@ -46,8 +48,30 @@ export async function makeBatchSeeds(requests: readonly Uint8Array[]): Promise<U
     if (index % requestsPerBatch === 0) clock.advance(sealedMs);
   }
   await agent.shutdown();
-  return batches;
+  return [...batches, ...declarations];
 }
+
+const header = {
+  streamId: "0123456789abcdef0123456789abcdef",
+  seq: 300,
+  streamSpans: 123_456,
+  agent: "node-1",
+  watermarkMs: fuzzStartMs,
+  hashKeyId: "k1",
+  thresholdsRevision: 2,
+  windowLengthMs: 10_000,
+};
+const lost = Array.from({ length: 20 }, (_, at) => {
+  const windowStartMs = fuzzStartMs + at * header.windowLengthMs;
+  return { seq: 1 + at * at, spans: 900 * at, errors: 30 * at, windowStartMs };
+});
+
+/** What an agent ships only when something went wrong. */
+const declarations = [
+  encodeSketchBatch({ ...header, kind: "tombstone", cause: "corrupt", lost }),
+  encodeSketchBatch({ ...header, kind: "gap", gapFromMs: 1, gapToMs: fuzzStartMs }),
+  encodeSketchBatch({ ...header, kind: "heartbeat", oldestSeq: 17 }),
+];
 
 export function checkBatch(input: Uint8Array, verdicts: Verdicts): Fault {
   const decoded = decodeSketchBatch(input);

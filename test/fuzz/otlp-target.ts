@@ -8,6 +8,7 @@ import { createVirtualClock, type VirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
 import { createPrng } from "../../base/prng.ts";
+import { createAcknowledger } from "../../bench/acknowledge.ts";
 import { nodeDisk } from "../../cli/node-disk.ts";
 import { decodeSketchBatch } from "../../wire/sketch-batch.ts";
 import { readReference, type SpanRecord } from "../wire/reference-reader.ts";
@@ -102,6 +103,7 @@ const sealedMs = 30_000;
 class FuzzAgent {
   readonly #clock: VirtualClock = createVirtualClock(nowMs);
   readonly #batches: Uint8Array[] = [];
+  readonly #acknowledge = createAcknowledger();
   readonly #agent: Agent;
   #accepted = 0;
   #rejected = 0;
@@ -109,7 +111,7 @@ class FuzzAgent {
   constructor() {
     const prng = createPrng(5);
     this.#agent = createAgent(
-      { ...defaultAgentConfig(), listen: false },
+      { ...defaultAgentConfig(), listen: false, retrySeconds: 0 },
       {
         clock: this.#clock,
         log: silentLog,
@@ -119,7 +121,7 @@ class FuzzAgent {
         link: {
           send: async (batch) => {
             this.#batches.push(batch);
-            return { have: [], thresholdsRevision: 0, collectorTimeMs: nowMs };
+            return this.#acknowledge(batch, this.#clock.nowMs());
           },
           thresholds: async () => ({ revision: 0, items: [] }),
         },

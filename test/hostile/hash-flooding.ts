@@ -15,6 +15,7 @@ import { createVirtualClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import { createMeter } from "../../base/meter.ts";
 import { createPrng, type Prng } from "../../base/prng.ts";
+import { createAcknowledger } from "../../bench/acknowledge.ts";
 import { attribute, integerField, textField } from "../../bench/traffic/fields.ts";
 import { createTemplate, type SpanPlan } from "../../bench/traffic/otlp-template.ts";
 import { nodeDisk } from "../../cli/node-disk.ts";
@@ -171,6 +172,7 @@ function spanOf({ id, route, customer }: SpanKey): SpanPlan {
 async function cpuMsOf(requests: readonly Uint8Array[]): Promise<number> {
   const clock = createVirtualClock(startMs);
   const prng = createPrng(77);
+  const acknowledge = createAcknowledger();
   const agent = createAgent(
     { ...defaultAgentConfig(), listen: false },
     {
@@ -180,7 +182,7 @@ async function cpuMsOf(requests: readonly Uint8Array[]): Promise<number> {
       disk: nodeDisk,
       randomBytes: (size) => Uint8Array.from({ length: size }, () => prng.integer(256)),
       link: {
-        send: async () => ({ have: [], thresholdsRevision: 0, collectorTimeMs: 0 }),
+        send: async (batch) => acknowledge(batch, clock.nowMs()),
         thresholds: async () => ({ revision: 0, items: [] }),
       },
     },

@@ -2,7 +2,7 @@
 import { deserialize, serialize } from "node:v8";
 import { BatchMaker } from "../../agent/batch-maker.ts";
 import { type AgentConfig, defaultAgentConfig } from "../../agent/config.ts";
-import { createOutlet } from "../../agent/outlet.ts";
+import { Outlet } from "../../agent/outlet.ts";
 import type { Ingested } from "../../agent/reduce/reducer.ts";
 import { everySecond } from "../../agent/tick.ts";
 import { createThresholdTable } from "../../agent/windows/threshold-table.ts";
@@ -55,7 +55,7 @@ interface Wire {
 export function startCrew(count: number, config: Partial<AgentConfig> = {}, newsMs = 0): Crew {
   const clock = createVirtualClock(fixtureStartMs);
   const meter = createMeter();
-  const link = createRecordingLink();
+  const link = createRecordingLink(clock);
   const whole = { ...defaultAgentConfig(), workers: count, ...config };
   const wires: Wire[] = [];
   const settings = {
@@ -66,18 +66,28 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
     log: silentLog,
     randomBytes: seededBytes(7),
   };
-  const outlet = createOutlet(whole, settings, (thresholds) => {
-    const fromMs = adoptionMs(clock.nowMs());
-    batches.windows.adopt(createThresholdTable(thresholds), fromMs);
-    for (const [owner, { pipeline }] of wires.entries()) {
-      const news = copied({ thresholds, fromMs });
-      clock.after(owner * newsMs, () => pipeline.adopt(news));
-    }
+  const outlet = new Outlet({
+    config: whole,
+    settings,
+    onThresholds(thresholds) {
+      const fromMs = adoptionMs(clock.nowMs());
+      batches.windows.adopt(createThresholdTable(thresholds), fromMs);
+      for (const [owner, { pipeline }] of wires.entries()) {
+        const news = copied({ thresholds, fromMs });
+        clock.after(owner * newsMs, () => pipeline.adopt(news));
+      }
+    },
+    onCorrection: () => {},
   });
-  const takeRejected = (): number => merger.takeRejected();
-  const batches = new BatchMaker({ ...outlet.batchOptions, takeRejected });
+  const tableKey = settings.randomBytes(16);
+  const batches = new BatchMaker({
+    ...{ config: whole, clock, meter, tableKey },
+    deliver: (window) => outlet.deliver(window),
+    onTick: (told) => outlet.tick(told),
+    isAway: () => outlet.isAway(),
+    takeRejected: () => merger.takeRejected(),
+  });
   const merger = new WorkerMerger(batches, meter);
-  const { tableKey } = outlet.batchOptions;
   for (let owner = 0; owner < count; owner++) {
     const send = (message: FromWorker): void => {
       const copy = copied(message);
@@ -92,6 +102,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
       epochMs: batches.epochMs,
       lateSegmentsMax: lateShareOf(whole),
       thresholds: [],
+      correctionMs: 0,
     };
     const pipeline = new WorkerPipeline({
       start: copied(start),
@@ -103,6 +114,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
     wires.push(wire);
     merger.join({ owner, send: (message) => follow(pipeline, copied(message)) });
   }
+  const opened = outlet.open();
   const cancelTick = everySecond(clock, () => {
     // A turn that is not over stands for this one too.
     if (merger.late.length === 0) void merger.seal(clock.nowMs(), { all: false });
@@ -121,8 +133,9 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
       if (!result.ok) throw new Error(result.error.message);
     },
     async moveTo(offsetMs) {
+      await opened;
       clock.advance(fixtureStartMs + offsetMs - clock.nowMs());
-      await outlet.exporter.flush();
+      await outlet.flush();
     },
     holdBack(worker) {
       wireOf(worker).held ??= [];
@@ -137,7 +150,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
     async shutdown() {
       cancelTick();
       await merger.seal(clock.nowMs(), { all: true });
-      await outlet.exporter.shutdown();
+      await outlet.close();
     },
   };
 }

@@ -13,6 +13,7 @@ import {
   type SpanExporter,
 } from "@opentelemetry/sdk-trace-base";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createAcknowledger } from "../../bench/acknowledge.ts";
 import { decodeSketchBatch, type WindowBatch } from "../../wire/sketch-batch.ts";
 import { cellsOf, edgesOf } from "../agent/fixture.ts";
 import { type BruntProcess, type BuiltBrunt, buildBrunt } from "../cli/built-brunt.ts";
@@ -26,14 +27,15 @@ afterAll(() => built.remove());
 /** A collector that keeps what it is sent. */
 async function startCollector(): Promise<{ server: Server; url: string; batches: WindowBatch[] }> {
   const batches: WindowBatch[] = [];
+  const acknowledge = createAcknowledger();
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const decoded = decodeSketchBatch(Buffer.concat(chunks));
+    const body = Buffer.concat(chunks);
+    const decoded = decodeSketchBatch(body);
     if (decoded.ok && decoded.value.kind === "window") batches.push(decoded.value);
-    const ack = { have: [], thresholdsRevision: 0, collectorTimeMs: Date.now() };
     response.writeHead(decoded.ok ? 200 : 400, { "content-type": "application/json" });
-    response.end(JSON.stringify(ack));
+    response.end(decoded.ok ? JSON.stringify(acknowledge(body, Date.now())) : "");
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,0 +1,20 @@
+/** How long to leave a collector alone that did not take something. */
+
+const pauseMsMin = 500;
+const pauseMsMax = 30_000;
+/** So that agents which were all told the same do not come back together. */
+const spreadShare = 0.5;
+
+/**
+ * The pause after this many failures in a row: full jitter over a doubling bound, and not before
+ * the time the collector asked for. `chance` is uniform in [0, 1).
+ */
+export function pauseMs(options: {
+  readonly failures: number;
+  readonly chance: number;
+  readonly retryAfterMs: number | undefined;
+}): number {
+  const { failures, chance, retryAfterMs = 0 } = options;
+  const bound = Math.min(pauseMsMax, pauseMsMin * 2 ** (failures - 1));
+  return Math.ceil(Math.max(bound * chance, retryAfterMs * (1 + spreadShare * chance)));
+}

@@ -1,0 +1,288 @@
+/**
+ * Where records are safe until the collector has them. A record may be sent once it is on disk;
+ * where there is no disk, or while the disk refuses, it is kept in memory and sent from there. The
+ * disk is tried again every ten seconds, and then takes what memory holds.
+ *
+ * What does not fit is declared lost, oldest first; on disk a file at a time, and the file goes
+ * when the declaration is durable. No ledger is kept beside the data that could disagree with it.
+ */
+import type { Cancel, Clock } from "../../base/clock.ts";
+import type { Disk } from "../../base/disk.ts";
+import { OperationalError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Counter, Meter } from "../../base/meter.ts";
+import type { LossCause } from "../../wire/sketch-batch.ts";
+import type { SendQueue } from "../export/send-queue.ts";
+import { type RecoveredSpool, SpoolReading } from "./recover-spool.ts";
+import { isHeld, type SpoolEntry } from "./spool-entry.ts";
+import { SpoolFiles } from "./spool-files.ts";
+import {
+  isShortOfRoom,
+  memoryToGiveUp,
+  recordsToGiveUp,
+  type SpoolLimits,
+} from "./spool-limits.ts";
+import { encodeSpoolMark } from "./spool-record.ts";
+
+export interface SpoolOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** "" for none. */
+  readonly directory: string;
+  readonly limits: SpoolLimits;
+  readonly memoryBytesMax: number;
+  readonly queue: SendQueue;
+  /** The first payload of a new file; `previous` is in the file before. */
+  headerOf(previous: readonly SpoolEntry[]): Uint8Array;
+  /** Takes in what a directory held that was opened now; `spans` are in its records. */
+  onRecovered(recovered: RecoveredSpool, spans: number): void;
+  /** Records may be sent. */
+  onReady(): void;
+  /** Declares records lost, which replaces them. */
+  giveUp(entries: readonly SpoolEntry[], cause: LossCause): void;
+}
+
+/** `memory`: there is no directory; `failing`: it does not take what is written. */
+export type SpoolState = "disk" | "memory" | "failing";
+
+const segmentBytesMax = 4 * 2 ** 20;
+/** A small spool still has some files, to give up one of them. */
+const segmentsMin = 8;
+const retryMs = 10_000;
+const roomEveryMs = 10_000;
+/** A file is closed after an hour, so that age is known to the hour. */
+const segmentMsMax = 3_600_000;
+
+export class Spool {
+  state: SpoolState;
+  readonly #options: SpoolOptions;
+  readonly #files: SpoolFiles;
+  readonly #failures: Counter;
+  readonly #corrupt: Counter;
+  #isOpen = false;
+  #isClosed = false;
+  #release: (() => Promise<void>) | undefined;
+  #unwritten: (SpoolEntry | Uint8Array)[] = [];
+  /** The one thing that is being done to the files. */
+  #work: Promise<void> | undefined;
+  #cancelRetry: Cancel | undefined;
+  #isShort = false;
+  #roomCheckedMs = Number.NEGATIVE_INFINITY;
+  #rolledMs: number;
+
+  constructor(options: SpoolOptions) {
+    const { directory, limits, disk, meter, headerOf, clock } = options;
+    this.#options = options;
+    this.#rolledMs = clock.nowMs();
+    this.state = directory === "" ? "memory" : "disk";
+    const segmentMax = Math.min(segmentBytesMax, Math.floor(limits.bytesMax / segmentsMin));
+    this.#files = new SpoolFiles({ disk, directory, segmentBytesMax: segmentMax, headerOf });
+    this.#failures = meter.counter(
+      "brunt_agent_spool_failures_total",
+      "Times the disk did not take what was written; records are in memory until it does.",
+    );
+    this.#corrupt = meter.counter(
+      "brunt_agent_spool_corrupt_total",
+      "Places in spool files that could not be read.",
+    );
+  }
+
+  get bytes(): number {
+    return this.#files.size;
+  }
+
+  get segments(): number {
+    return this.#files.segments.length;
+  }
+
+  /** Reads the directory. @throws OperationalError STORE_LOCKED when another agent has it */
+  async open(): Promise<void> {
+    if (this.state === "memory" || this.#isOpen || this.#isClosed) return;
+    try {
+      await this.#open();
+    } catch (cause) {
+      if (cause instanceof OperationalError && cause.code === "STORE_LOCKED") throw cause;
+      this.#fail(cause);
+    }
+  }
+
+  /** Takes a record, which is sent once it is durable, or held in memory for want of a disk. */
+  add(entry: SpoolEntry): void {
+    this.#options.queue.add(entry);
+    this.#unwritten.push(entry);
+    this.#start();
+  }
+
+  /** Notes that an agent with nothing to tell was listening until then. */
+  mark(watermarkMs: number): void {
+    if (this.state !== "disk" || !this.#isOpen) return;
+    this.#unwritten.push(encodeSpoolMark(watermarkMs));
+    this.#start();
+  }
+
+  /** The batch of a record, or undefined when it cannot be read any more. */
+  async read(entry: SpoolEntry): Promise<Uint8Array | undefined> {
+    if (entry.bytes !== undefined || entry.place === undefined) return entry.bytes;
+    try {
+      return await this.#files.read(entry.place);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Gives up what is too much or too old, and removes files nobody needs; every second or so. */
+  tidy(): void {
+    this.#start();
+  }
+
+  /** Resolves when nothing is on its way to the disk. */
+  async settled(): Promise<void> {
+    while (this.#work !== undefined) await this.#work;
+  }
+
+  async close(): Promise<void> {
+    this.#cancelRetry?.();
+    await this.settled();
+    if (this.state === "failing") await this.#retry();
+    await this.settled();
+    this.#cancelRetry?.();
+    this.#isClosed = true;
+    await this.#files.roll().catch(() => {});
+    await this.#release?.();
+  }
+
+  #start(): void {
+    if (this.#isClosed) return;
+    this.#work ??= this.#workAll().finally(() => {
+      this.#work = undefined;
+      if (this.#unwritten.length > 0) this.#start();
+    });
+  }
+
+  async #workAll(): Promise<void> {
+    while (this.#unwritten.length > 0) {
+      const items = this.#unwritten;
+      this.#unwritten = [];
+      if (this.state === "disk" && this.#isOpen) await this.#write(items);
+      else this.#ready(items.filter(isEntry));
+    }
+    this.#giveUpMemory();
+    if (this.state !== "disk" || !this.#isOpen) return;
+    try {
+      await this.#giveUpFiles();
+      await this.#files.removeFinished();
+    } catch (cause) {
+      this.#fail(cause);
+    }
+  }
+
+  async #write(items: readonly (SpoolEntry | Uint8Array)[]): Promise<void> {
+    try {
+      await this.#files.append(items);
+    } catch (cause) {
+      this.#fail(cause);
+    }
+    this.#ready(items.filter(isEntry));
+  }
+
+  /** What is on disk now, or has to do without, may be sent. */
+  #ready(entries: readonly SpoolEntry[]): void {
+    const { queue, onReady } = this.#options;
+    for (const entry of entries) if (entry.state === "writing") queue.move(entry, "waiting");
+    if (entries.length > 0) onReady();
+    // Who sends has taken the bytes; who comes later reads them again.
+    for (const entry of entries) if (entry.place !== undefined) entry.bytes = undefined;
+  }
+
+  async #open(): Promise<void> {
+    const { disk, directory, queue, onRecovered } = this.#options;
+    await disk.makeDirectory(directory);
+    this.#release ??= await disk.own(directory);
+    const reading = new SpoolReading();
+    await this.#files.open((segment) => reading.add(segment));
+    this.#isOpen = true;
+    this.#corrupt.add(this.#files.corrupt);
+    const recovered = reading.finish();
+    const entries = this.#files.segments.flatMap((segment) => segment.entries);
+    for (const entry of entries) queue.add(entry);
+    const spans = entries.filter(isHeld).reduce((sum, { facts }) => sum + facts.spans, 0);
+    onRecovered(recovered, spans);
+  }
+
+  /** Keeps to memory for now. */
+  #fail(cause: unknown): void {
+    this.#failures.add();
+    const { log, clock, directory } = this.#options;
+    if (this.state === "disk") {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      log.error("the spool does not take records, they are kept in memory", { directory, reason });
+    }
+    this.state = "failing";
+    if (this.#isClosed) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = clock.after(retryMs, () => {
+      void this.settled().then(() => {
+        this.#work ??= this.#retry().finally(() => {
+          this.#work = undefined;
+          this.#start();
+        });
+      });
+    });
+  }
+
+  /** Brings to disk what is in memory. */
+  async #retry(): Promise<void> {
+    if (this.#isClosed || this.state !== "failing") return;
+    try {
+      if (!this.#isOpen) await this.#open();
+      // A file whose sync has failed is not to be trusted with more.
+      await this.#files.roll();
+      const held = [...this.#options.queue.held()].filter(isInMemory);
+      await this.#files.append(held);
+      for (const entry of held) if (entry.place !== undefined) entry.bytes = undefined;
+      this.state = "disk";
+      this.#options.log.info("the spool takes records again", { records: held.length });
+    } catch (cause) {
+      this.#fail(cause);
+    }
+  }
+
+  #giveUpMemory(): void {
+    if (this.state === "disk" && this.#isOpen) return;
+    const { queue, limits, memoryBytesMax, clock, giveUp } = this.#options;
+    const oldestMs = clock.nowMs() - limits.ageMsMax;
+    const bounds = { bytesMax: memoryBytesMax, oldestMs };
+    const { evicted, expired } = memoryToGiveUp(queue.held(), bounds);
+    if (evicted.length > 0) giveUp(evicted, this.state === "failing" ? "disk" : "evicted");
+    if (expired.length > 0) giveUp(expired, "expired");
+  }
+
+  async #giveUpFiles(): Promise<void> {
+    const { disk, directory, limits, clock, giveUp } = this.#options;
+    const nowMs = clock.nowMs();
+    if (nowMs >= this.#roomCheckedMs + roomEveryMs || nowMs < this.#roomCheckedMs) {
+      this.#roomCheckedMs = nowMs;
+      this.#isShort = await isShortOfRoom(disk, directory).catch(() => false);
+    }
+    if (
+      nowMs >= this.#rolledMs + segmentMsMax &&
+      this.#files.segments.at(-1)?.entries.some(isHeld)
+    ) {
+      this.#rolledMs = nowMs;
+      await this.#files.roll();
+    }
+    const over = { limits, nowMs, isShortOfRoom: this.#isShort };
+    const found = recordsToGiveUp(this.#files.segments, over);
+    if (found !== undefined) giveUp(found.entries, found.cause);
+  }
+}
+
+function isInMemory({ place, state }: SpoolEntry): boolean {
+  return place === undefined && state !== "writing";
+}
+
+function isEntry(item: SpoolEntry | Uint8Array): item is SpoolEntry {
+  return !(item instanceof Uint8Array);
+}
