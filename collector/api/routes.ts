@@ -72,7 +72,12 @@ function addAgentRoutes(app: FastifyInstance, source: ApiSource): void {
       // The body is bytes, which no JSON schema can check; the batch decoder does.
       validatorCompiler: () => () => true,
     },
-    async (request, reply) => sendResult(reply, await source.accept(request.body as Buffer)),
+    async ({ body }, reply) => {
+      // Other routes take JSON, so it was parsed here as well.
+      if (Buffer.isBuffer(body)) return sendResult(reply, await source.accept(body));
+      const message = `batches are taken as ${batchContentType} only`;
+      return sendProblem(reply, { code: "UNSUPPORTED", message });
+    },
   );
   app.get(
     thresholdsPath,

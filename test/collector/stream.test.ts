@@ -2,7 +2,14 @@ import { request } from "node:http";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import type { StreamMessage } from "../../wire/api-types.ts";
-import { createMortalStore, metric, type Running, startCollector } from "./fixture.ts";
+import {
+  createMortalStore,
+  metric,
+  type Running,
+  startCollector,
+  startMs,
+  windowMs,
+} from "./fixture.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 const failed = { failed: true, customer: 1 };
@@ -64,12 +71,15 @@ const epochOf = ({ messages }: Follower) => {
 };
 
 /** Makes `count` windows close, the first with an incident. */
-async function closeWindows({ send, advance }: Running, from: number, count: number) {
+async function closeWindows(running: Running, from: number, count: number) {
+  const { send, advance, clock } = running;
   for (let window = from; window < from + count; window++) {
     await send({ seq: window + 1, window, spans: window === 0 ? [failed] : [{}] });
     await advance(10_000);
   }
-  await advance(16_000);
+  // No longer than that, or the empty window behind them is closed as well.
+  const closedMs = startMs + (from + count) * windowMs + 15_500;
+  await advance(Math.max(0, closedMs - clock.nowMs()));
 }
 
 describe("following", () => {
