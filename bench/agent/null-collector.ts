@@ -1,6 +1,7 @@
 /** Takes batches over HTTP as a collector does, and keeps only their sizes. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createAcknowledger } from "../acknowledge.ts";
 
 export interface NullCollector {
   readonly url: string;
@@ -11,21 +12,20 @@ export interface NullCollector {
 
 export async function startNullCollector(): Promise<NullCollector> {
   const seen = { batches: 0, bytes: 0 };
+  const acknowledge = createAcknowledger();
   const server = createServer((request, response) => {
-    let size = 0;
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-    });
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const isBatch = request.method === "POST";
+      const body = Buffer.concat(chunks);
       if (isBatch) {
         seen.batches++;
-        seen.bytes += size;
+        seen.bytes += body.length;
       }
-      const ack = { have: [], thresholdsRevision: 0, collectorTimeMs: Date.now() };
       const thresholds = { revision: 0, items: [] };
       response.setHeader("content-type", "application/json");
-      response.end(JSON.stringify(isBatch ? ack : thresholds));
+      response.end(JSON.stringify(isBatch ? acknowledge(body, Date.now()) : thresholds));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
