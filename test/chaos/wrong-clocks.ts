@@ -61,7 +61,8 @@ export async function wrongClocks(): Promise<Row | undefined> {
     fleet.counted,
   );
   const { streams } = await fleet.ledger();
-  const declared = streams.reduce((sum, { lostSpans }) => sum + lostSpans, 0);
+  // Windows of the future are taken and put aside, which the ledger says too.
+  const declared = streams.reduce((sum, one) => sum + one.lostSpans + one.asideSpans, 0);
   await fleet.remove();
   return rowOf({
     row: "R11",
