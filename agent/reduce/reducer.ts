@@ -269,7 +269,7 @@ export class Reducer {
     const { memory } = this.#options;
     const row = this.#row;
     readIds(table, span, row);
-    row.process = this.#resource[0] as number;
+    row.process = (this.#resource[0] as number) | 0;
     const isFar = isRemote(table.spans[span + flagsColumn] as number);
     row.flags = flags | (isFar ? remoteFlag : 0);
     const outcome = memory.remember(row);

@@ -16,6 +16,7 @@ import { decodeHll } from "../../sketch/hll-codec.ts";
 import { type CompositeKey, type KeyId, keyOf } from "../../sketch/key.ts";
 import type { BatchMaker } from "../batch-maker.ts";
 import { emptyRow } from "../pairing/remembered-span.ts";
+import { flagsColumn, segmentColumn } from "../pairing/span-rows.ts";
 import { reducerMetrics } from "../reduce/reducer-metrics.ts";
 import { admitKey, type Segment } from "../windows/segment.ts";
 import type { RowsMessage, SealedMessage, SegmentKeys } from "./messages.ts";
@@ -118,16 +119,15 @@ export class WorkerIntake {
       if (home !== undefined) shadows.set(home.id, windows.createShadow(home));
     }
     this.#open.clear();
+    const { rows } = memory;
     let lost = waiting;
     for (let row = 0; row < memory.size; row++) {
-      const shadow = shadows.get(memory.segment[row] as number);
-      const owner = ((memory.flags[row] as number) >> ownerShift) & ownerMask;
+      const shadow = shadows.get(rows.word(row, segmentColumn));
+      const owner = (rows.word(row, flagsColumn) >> ownerShift) & ownerMask;
       if (shadow === undefined || owner !== this.#owner) continue;
-      memory.segment[row] = shadow;
+      memory.moveToSegment(row, shadow);
       lost++;
     }
-    // Rows are chained by segment, and are chained anew when gaps are closed.
-    if (lost > waiting) memory.release(new Set());
     this.#spansLost.add(lost);
     return lost;
   }
