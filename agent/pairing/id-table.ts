@@ -4,8 +4,8 @@
  *   slots  Int32Array [power of two, at most half full, 2]   row (-1 = free), and the low word of
  *          the id, which spares a visit to the row for nearly every slot that is taken
  *
- * Ids and traces are signed words. Probes are bounded and places depend on a secret seed, so chosen ids cannot make the table slow;
- * what finds no room is refused.
+ * Ids and traces are signed words. Probes are bounded and places depend on a secret seed, so chosen
+ * ids cannot make the table slow; what finds no room is refused.
  */
 import { blockOf, idHash } from "./id-hash.ts";
 import { idHighColumn, type SpanRows, traceColumn } from "./span-rows.ts";
