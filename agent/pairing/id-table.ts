@@ -12,7 +12,8 @@ import { idHighColumn, type SpanRows, traceColumn } from "./span-rows.ts";
 
 const none = -1;
 const slotWords = 2;
-const slotsPerRow = 2;
+const slotsInitial = 2_048;
+const fullShare = 0.5;
 /** 32 slots. */
 const blockWords = 64;
 const blocksPerTrace = 4;
@@ -22,20 +23,26 @@ const probesMax = 256;
 export class IdTable {
   readonly #seed: number;
   readonly #rows: SpanRows;
-  #slots: Int32Array;
+  #slots = new Int32Array(slotsInitial * slotWords).fill(none);
 
-  /** For so many rows, a power of two; what else is known of an id is in `rows`. */
-  constructor(seed: number, rowsMax: number, rows: SpanRows) {
+  /** What else is known of an id is in `rows`. */
+  constructor(seed: number, rows: SpanRows) {
     this.#seed = seed;
     this.#rows = rows;
-    this.#slots = new Int32Array(rowsMax * slotsPerRow * slotWords).fill(none);
   }
 
-  /** Empties the table and makes it one for so many rows. */
-  clear(rowsMax: number): void {
-    const size = rowsMax * slotsPerRow * slotWords;
-    if (this.#slots.length !== size) this.#slots = new Int32Array(size);
+  /** How many rows it may hold. */
+  get room(): number {
+    return (this.#slots.length / slotWords) * fullShare;
+  }
+
+  clear(): void {
     this.#slots.fill(none);
+  }
+
+  /** Makes it twice as large, and empty. */
+  grow(): void {
+    this.#slots = new Int32Array(this.#slots.length * 2).fill(none);
   }
 
   /** -1 for a slot that is free. */

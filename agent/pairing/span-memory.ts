@@ -55,8 +55,6 @@ export class SpanMemory {
   linkLow = new Int32Array(rowsInitial);
   linkTrace = new Int32Array(rowsInitial);
   readonly #byId: IdTable;
-  /** How many rows the table is made for. */
-  #tableRoom = rowsInitial;
   #waiting = new Int32Array(rowsInitial);
   #waitingCount = 0;
   /** Rows from here on have not been looked at by `linkNew`. */
@@ -70,14 +68,14 @@ export class SpanMemory {
   constructor(options: { spansMax: number; seed: number }) {
     this.spansMax = options.spansMax;
     this.linksMax = options.spansMax;
-    this.#byId = new IdTable(options.seed, rowsInitial, this.rows);
+    this.#byId = new IdTable(options.seed, this.rows);
   }
 
   /** Copies the span in; its row is `size - 1` when kept. */
   remember(span: RememberedSpan): Remembered {
     const row = this.size;
     if (row === this.spansMax) return "full";
-    if (row === this.#tableRoom) this.#growTable();
+    if (row === this.#byId.room) this.#growTable();
     const slot = this.#byId.slotOf(span.idHigh | 0, span.idLow | 0, span.trace | 0);
     if (slot === none) return "full";
     if (this.#byId.rowAt(slot) !== none) return "repeated";
@@ -187,8 +185,15 @@ export class SpanMemory {
     const { rows } = this;
     const moved = new Int32Array(this.size).fill(none);
     let to = 0;
+    let segment = none;
+    let isGone = false;
     for (let from = 0; from < this.size; from++) {
-      if (segments.has(rows.word(from, segmentColumn))) continue;
+      // Long runs are of one segment.
+      if (rows.word(from, segmentColumn) !== segment) {
+        segment = rows.word(from, segmentColumn);
+        isGone = segments.has(segment);
+      }
+      if (isGone) continue;
       rows.copy(to, from);
       moved[from] = to++;
     }
@@ -210,7 +215,7 @@ export class SpanMemory {
   /** Makes the table anew. */
   #enterAll(): void {
     const { rows } = this;
-    this.#byId.clear(this.#tableRoom);
+    this.#byId.clear();
     for (let row = 0; row < this.size; row++) {
       const idLow = rows.word(row, idLowColumn);
       const idHigh = rows.word(row, idHighColumn);
@@ -256,7 +261,7 @@ export class SpanMemory {
   /** Twice the slots. */
   #growTable(): void {
     this.linkNew();
-    this.#tableRoom *= 2;
+    this.#byId.grow();
     this.#enterAll();
   }
 

@@ -99,6 +99,7 @@ export class Reducer {
   readonly #table = createTraceTable();
   #resourceIndex = -1;
   #segment: Segment | undefined;
+  #isLate = false;
   /** Ends in nanoseconds since the epoch, of which it is known that `#segment` takes them. */
   #segmentFromNs = 0;
   #segmentToNs = Number.NEGATIVE_INFINITY;
@@ -195,6 +196,7 @@ export class Reducer {
       this.#refused.crowded++;
       return false;
     }
+    this.#isLate = this.#options.windows.isLate(startMs);
     // Whole milliseconds, so an end is within these exactly when its millisecond is.
     const { epochMs } = this.#options;
     const fromMs = Math.max(startMs, oldestEndMs(nowMs));
@@ -234,7 +236,7 @@ export class Reducer {
   #count(segment: Segment, flags: number, folded: number): void {
     segment.spans++;
     if ((flags & failedFlag) !== 0) segment.errors++;
-    if (this.#options.windows.isLate(segment.windowStartMs)) {
+    if (this.#isLate) {
       segment.late++;
       this.#metrics.late.add();
     }
