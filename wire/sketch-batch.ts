@@ -20,7 +20,8 @@ import {
 } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
 import { ok, type Result, refuse } from "../base/result.ts";
-import { type Cube, type CubeLimits, decodeCube, encodeCube } from "../sketch/cube.ts";
+import type { Cube, CubeLimits } from "../sketch/cube.ts";
+import { decodeCube, encodeCube } from "../sketch/cube-codec.ts";
 import { dimensionsMax } from "../sketch/key.ts";
 import { decodeHalfEdges, encodeHalfEdges, type HalfEdge } from "./half-edge.ts";
 

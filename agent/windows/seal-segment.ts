@@ -1,8 +1,5 @@
 /** Closes a segment: what its spans say about each other goes into its cube and half-edges. */
 
-import type { EdgeCell } from "../../sketch/cell.ts";
-import { edgeOf } from "../../sketch/cube.ts";
-import { addHistogram } from "../../sketch/histogram.ts";
 import { type CompositeKey, type KeyId, type KeyTable, keyOf } from "../../sketch/key.ts";
 import type { HalfEdge } from "../../wire/sketch-batch.ts";
 import { type HalfEdgeCandidate, pairSegment } from "../pairing/pair-segment.ts";
@@ -40,15 +37,13 @@ export interface SealOutcome {
 }
 
 const nsPerMs = 1_000_000;
-/** More than any table holds, so a pair of ids is one number. */
-const keysPerTableMax = 2 ** 20;
 
 export function sealSegment(segment: Segment, context: SealContext): SealOutcome {
   const { memory } = context;
   const { rows } = memory;
   const sample = createHalfEdgeSample(context.halfEdgesMax);
   const keyAt = keyResolver(segment, context);
-  const edgeAt = edgeFinder(segment);
+  const { edges } = segment.cube;
   const { cellLog } = context;
   const { entry } = cellLog;
   let unpaired = 0;
@@ -61,14 +56,13 @@ export function sealSegment(segment: Segment, context: SealContext): SealOutcome
       cellLog.push();
     },
     edge(caller, callee) {
-      const edge = edgeAt(keyAt(caller), keyAt(callee));
-      if (edge === undefined) {
+      const edge = edges.rowFor(keyAt(caller), keyAt(callee));
+      if (edge < 0) {
         callsDropped++;
         return;
       }
-      edge.count++;
-      if (callFailed(rows, caller, callee)) edge.errors++;
-      addHistogram(edge.gapNs, gapNs(rows, caller, callee));
+      edges.addCalls(edge, 1, callFailed(rows, caller, callee) ? 1 : 0);
+      edges.gaps.add(edge, gapNs(rows, caller, callee));
     },
     halfEdge: (candidate) => sample.add(candidate),
     unpaired: () => unpaired++,
@@ -76,22 +70,6 @@ export function sealSegment(segment: Segment, context: SealContext): SealOutcome
   cellLog.drain();
   const halfEdges = sample.kept.map((candidate) => halfEdgeOf(candidate, context));
   return { halfEdges, halfEdgeShift: sample.shift, unpaired, callsDropped };
-}
-
-/**
- * The edges of the cube by numbers: putting a name together for every call took as long as all else
- * that is done for it.
- */
-function edgeFinder(segment: Segment): (caller: KeyId, callee: KeyId) => EdgeCell | undefined {
-  const known = new Map<number, EdgeCell>();
-  return (caller, callee) => {
-    const pair = caller * keysPerTableMax + callee;
-    const found = known.get(pair);
-    if (found !== undefined) return found;
-    const edge = edgeOf(segment.cube, caller, callee);
-    if (edge !== undefined) known.set(pair, edge);
-    return edge;
-  };
 }
 
 /** Key ids within the segment's table, also for rows of other segments. */

@@ -9,8 +9,7 @@
 import { createByteReader } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import type { Counter, Meter } from "../../base/meter.ts";
-import { mergeCell } from "../../sketch/cell.ts";
-import { cellOf, decodeCube } from "../../sketch/cube.ts";
+import { decodeCube } from "../../sketch/cube-codec.ts";
 import { mergeHll } from "../../sketch/hll.ts";
 import { decodeHll } from "../../sketch/hll-codec.ts";
 import { type CompositeKey, type KeyId, keyOf } from "../../sketch/key.ts";
@@ -96,10 +95,11 @@ export class WorkerIntake {
       home.thresholds.revision === sealed.thresholdsRevision,
       "all workers take the same thresholds for a window",
     );
-    for (const [id, cell] of cube.cells) {
-      const admission = admitKey(home, keyOf(cube.keys, id));
-      mergeCell(cellOf(home.cube, admission.key), cell);
-      this.#countFolded(home, admission.folded, cell.count);
+    const { cells } = home.cube;
+    for (let row = 0; row < cube.cells.size; row++) {
+      const admission = admitKey(home, keyOf(cube.keys, cube.cells.keyOf(row)));
+      cells.merge(cells.rowFor(admission.key), cube.cells, row);
+      this.#countFolded(home, admission.folded, cube.cells.countOf(row));
     }
     mergeHll(home.demand, decodeHll(createByteReader(sealed.demand)));
     for (const [dimension, spans] of sealed.foldedSpans.entries()) {

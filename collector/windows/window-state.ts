@@ -1,13 +1,8 @@
 /** One window while batches are still added to it. */
 import { createByteReader, createByteWriter } from "../../base/bytes.ts";
 import { ok, type Result } from "../../base/result.ts";
-import {
-  type Cube,
-  type CubeLimits,
-  createCube,
-  decodeCube,
-  encodeCube,
-} from "../../sketch/cube.ts";
+import { type Cube, type CubeLimits, createCube } from "../../sketch/cube.ts";
+import { decodeCube, encodeCube } from "../../sketch/cube-codec.ts";
 import type { SketchBatch } from "../../wire/sketch-batch.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
 import type { Segment } from "../store/segments.ts";
