@@ -4,7 +4,7 @@ import type { Cell } from "../sketch/cell.ts";
 import { type Cube, createCube } from "../sketch/cube.ts";
 import { quantileHistogram } from "../sketch/histogram.ts";
 import { boundsHll, isEmptyHll } from "../sketch/hll.ts";
-import { type CompositeKey, keyOf } from "../sketch/key.ts";
+import { type CompositeKey, intern, keyOf } from "../sketch/key.ts";
 import type { KeySummary, WindowSummary } from "../wire/api-types.ts";
 import type { TimeRange } from "./store/cover.ts";
 import type { Store } from "./store/store.ts";
@@ -60,8 +60,7 @@ export async function listKeys(
   for (const window of newestFirst) {
     if (window.meta.hashKeyId !== hashKeyId) continue;
     for await (const cube of store.scan(window, prefixOf(query))) {
-      keepMatching(cube, query);
-      merged = mergeWider(merged, cube);
+      merged = mergeWider(merged, matching(cube, query));
     }
   }
   return ok(summaries(merged, query.limit));
@@ -82,17 +81,20 @@ function prefixOf({ service, operation }: KeyQuery): CompositeKey {
   return operation === "" ? [service] : [service, operation];
 }
 
-/** A block of stored keys has neighbours of those asked for. */
-function keepMatching(cube: Cube, { service, operation }: KeyQuery): void {
-  const serviceAt = cube.keys.dimensions.indexOf("service.name");
-  const operationAt = cube.keys.dimensions.indexOf("operation");
-  for (const id of [...cube.cells.keys()]) {
-    const key = keyOf(cube.keys, id);
+/** The cells asked for; a block of stored keys has their neighbours too. */
+function matching(cube: Cube, { service, operation }: KeyQuery): Cube {
+  const { cells, keys } = cube;
+  const serviceAt = keys.dimensions.indexOf("service.name");
+  const operationAt = keys.dimensions.indexOf("operation");
+  const found = emptyLike(cube, keys.dimensions);
+  for (let row = 0; row < cells.size; row++) {
+    const key = keyOf(keys, cells.keyOf(row));
     const matches =
       (service === "" || key[serviceAt] === service) &&
       (operation === "" || key[operationAt] === operation);
-    if (!matches) cube.cells.delete(id);
+    if (matches) found.cells.merge(found.cells.rowFor(intern(found.keys, key)), cells, row);
   }
+  return found;
 }
 
 /** Both cubes under the dimensions of both. */

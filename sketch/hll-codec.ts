@@ -1,21 +1,26 @@
 /**
- * HyperLogLog as bytes. One byte says precision * 4 + form:
+ * HyperLogLog as bits. Two bits say the form:
  *
  *   0 empty    nothing follows
- *   1 sparse   count, then per entry the gap to the index before and, where kept, the rank
- *   2 listed   count, then per register above zero the gap to the one before and the rank
- *   3 packed   every register in six bits, four to three bytes
+ *   1 sparse   9 bits count less one, then per entry: the gap to the index before (rice); the rank
+ *              less one where it is kept (gamma); and the marks a column gives its entries
+ *   2 listed   13 bits count, then per register above zero the gap to the one before, less one
+ *              (rice), and the rank less one in unary
+ *   3 packed   6 bits the smallest register, 2 bits k, then every register less that (rice)
  *
- * The state alone decides the form, so equal sketches have equal bytes.
+ * k follows from the numbers, so that most gaps are coded near the best that is possible: 2.5 bytes
+ * a customer when there are 30. The state alone decides the form, so equal sketches have equal
+ * bits.
  */
+import { BitReader, BitWriter, lengthOf } from "../base/bits.ts";
 import type { ByteReader, ByteWriter } from "../base/bytes.ts";
 import {
   createHll,
   type Hll,
   hllEntriesMax,
+  hllEntryIndexBits,
   hllEntryLowBits,
   hllEntryRankMax,
-  hllPrecision,
   hllRankMax,
   hllRegisterCount,
   isEmptyHll,
@@ -23,165 +28,199 @@ import {
 
 const forms = { empty: 0, sparse: 1, listed: 2, packed: 3 } as const;
 
-/** From here on the list, two bytes a register, is larger than the packed form. */
-const listedMax = 6144;
+/** From here on the list is larger than the packed form. */
+const listedMax = 4096;
+const listedBits = 13;
 /**
  * 513 entries fill 505 registers on average, with a deviation of 3; no hash that one cannot choose
  * fills fewer than this. It keeps a few bytes from claiming 16 KiB.
  */
 const filledMin = 450;
-const packedSize = (hllRegisterCount / 4) * 3;
+const rankBits = 6;
+const packedKMax = 3;
+const entryIndexMax = 2 ** hllEntryIndexBits - 1;
 
+/** Writes a sketch as a string of bytes of its own. */
 export function encodeHll(writer: ByteWriter, hll: Hll): void {
-  const { registers } = hll;
-  if (isEmptyHll(hll)) {
-    writeForm(writer, forms.empty);
-  } else if (registers === undefined) {
-    writeForm(writer, forms.sparse);
-    writeEntries(writer, hll);
-  } else if (filledCount(registers) <= listedMax) {
-    writeForm(writer, forms.listed);
-    writeListed(writer, registers);
-  } else {
-    writeForm(writer, forms.packed);
-    writePacked(writer, registers);
-  }
+  const bits = new BitWriter();
+  writeHll(bits, hll);
+  const bytes = bits.finish();
+  writer.varint(bytes.length);
+  writer.bytes(bytes);
 }
 
-/** Reads a sketch; what breaks its laws is rejected at the reader. */
+/** Reads what `encodeHll` wrote; what breaks its laws is rejected at the reader. */
 export function decodeHll(reader: ByteReader): Hll {
+  const bits = new BitReader(reader.bytes(reader.varint()));
+  const hll = readHll(bits);
+  bits.checkEnd();
+  if (bits.problem !== undefined) reader.reject(`hll ${bits.problem}`);
+  return bits.problem === undefined ? hll : createHll();
+}
+
+export function writeHll(bits: BitWriter, hll: Hll): void {
+  if (isEmptyHll(hll)) bits.bits(forms.empty, 2);
+  else if (hll.registers === undefined) {
+    bits.bits(forms.sparse, 2);
+    writeEntries(bits, hll.entries, { start: 0, length: hll.entryCount, marks: 0, kept: 0 });
+  } else writeRegisters(bits, hll.registers);
+}
+
+export function readHll(bits: BitReader): Hll {
   const hll = createHll();
-  const head = reader.u8();
-  const precision = head >>> 2;
-  if (reader.problem === undefined && precision !== hllPrecision) {
-    reader.reject(`hll precision is ${precision}, not ${hllPrecision}`);
+  const form = bits.bits(2);
+  if (form === forms.sparse) {
+    hll.entries = new Uint32Array(hllEntriesMax);
+    hll.entryCount = readEntries(bits, hll.entries, { marks: 0, kept: 0 });
+    hll.entries = hll.entries.slice(0, hll.entryCount);
+  } else if (form !== forms.empty) {
+    hll.registers = readRegisters(bits, form);
   }
-  const form = head & 3;
-  if (form === forms.sparse) readEntries(reader, hll);
-  else if (form === forms.listed) hll.registers = readListed(reader);
-  else if (form === forms.packed) hll.registers = readPacked(reader);
   return hll;
 }
 
-function writeForm(writer: ByteWriter, form: number): void {
-  writer.u8(hllPrecision * 4 + form);
-}
-
-function writeEntries(writer: ByteWriter, hll: Hll): void {
-  writer.varint(hll.entryCount);
-  let next = 0;
-  for (let at = 0; at < hll.entryCount; at++) {
-    const entry = hll.entries[at] as number;
-    const index = entry >>> 6;
-    writer.varint(index - next);
-    if ((index & hllEntryLowBits) === 0) writer.u8(entry & 63);
-    next = index + 1;
+/**
+ * Writes ascending words, each an entry above `marks` bits of which those in `kept` are written.
+ */
+export function writeEntries(
+  bits: BitWriter,
+  words: Uint32Array | Int32Array,
+  list: { start: number; length: number; marks: number; kept: number },
+): void {
+  const { start, length, marks, kept } = list;
+  const k = riceBits(2 ** hllEntryIndexBits, length);
+  bits.bits(length - 1, 9);
+  let before = 0;
+  for (let at = start; at < start + length; at++) {
+    const word = words[at] as number;
+    const index = word >>> (6 + marks);
+    bits.rice(index - before, k);
+    if ((index & hllEntryLowBits) === 0) bits.gamma(((word >>> marks) & 63) - 1);
+    if ((kept & 1) !== 0) bits.bits(word & 1, 1);
+    if ((kept & 2) !== 0) bits.bits((word >>> 1) & 1, 1);
+    before = index;
   }
 }
 
-function readEntries(reader: ByteReader, hll: Hll): void {
-  const count = reader.varint();
-  if (count < 1 || count > hllEntriesMax || count > reader.remaining) {
-    reader.reject(`hll has ${count} entries, not 1 to ${hllEntriesMax}`);
+/** Reads at most 512 words into `words`; gives how many. */
+export function readEntries(
+  bits: BitReader,
+  words: Uint32Array | Int32Array,
+  list: { marks: number; kept: number },
+): number {
+  const { marks, kept } = list;
+  const length = bits.bits(9) + 1;
+  const k = riceBits(2 ** hllEntryIndexBits, length);
+  let index = 0;
+  let before = -1;
+  for (let at = 0; at < length; at++) {
+    index += bits.rice(k, entryIndexMax);
+    let rank = 0;
+    if ((index & hllEntryLowBits) === 0) {
+      rank = bits.gamma() + 1;
+      if (rank > hllEntryRankMax) bits.reject(`entry rank ${rank} exceeds ${hllEntryRankMax}`);
+    }
+    if (index > entryIndexMax) bits.reject(`entry index exceeds ${entryIndexMax}`);
+    const entry = (index << 6) | rank;
+    if (entry <= before) bits.reject("entries are not in ascending order");
+    if (bits.problem !== undefined) return 0;
+    before = entry;
+    let word = entry << marks;
+    if ((kept & 1) !== 0) word |= bits.bits(1);
+    if ((kept & 2) !== 0) word |= bits.bits(1) << 1;
+    words[at] = word;
+  }
+  return length;
+}
+
+/** The k for the gaps of `count` numbers spread over `range`: log2 of their mean by ln 2. */
+export function riceBits(range: number, count: number): number {
+  return Math.max(0, lengthOf(Math.floor((range * Math.LN2) / count)) - 1);
+}
+
+function writeRegisters(bits: BitWriter, registers: Uint8Array): void {
+  const { filled, least, sum } = shapeOf(registers);
+  if (filled > listedMax) {
+    const k = packedBits(sum, least);
+    bits.bits(forms.packed, 2);
+    bits.bits(least, rankBits);
+    bits.bits(k, 2);
+    for (let at = 0; at < hllRegisterCount; at++) bits.rice((registers[at] as number) - least, k);
     return;
   }
-  const entries = new Uint32Array(count);
-  let next = 0;
-  for (let at = 0; at < count; at++) {
-    const index = next + reader.varint();
-    const isRanked = (index & hllEntryLowBits) === 0;
-    const rank = isRanked ? reader.u8() : 0;
-    if (index >= 2 ** 25) reader.reject("hll entry index exceeds 2^25 - 1");
-    if (isRanked && (rank < 1 || rank > hllEntryRankMax)) {
-      reader.reject(`hll entry rank is ${rank}, not 1 to ${hllEntryRankMax}`);
-    }
-    if (reader.problem !== undefined) return;
-    entries[at] = ((index << 6) | rank) >>> 0;
-    next = index + 1;
-  }
-  hll.entries = entries;
-  hll.entryCount = count;
-}
-
-function writeListed(writer: ByteWriter, registers: Uint8Array): void {
-  writer.varint(filledCount(registers));
+  bits.bits(forms.listed, 2);
+  bits.bits(filled, listedBits);
+  const k = riceBits(hllRegisterCount, filled);
   let next = 0;
   for (let index = 0; index < hllRegisterCount; index++) {
     const rank = registers[index] as number;
     if (rank === 0) continue;
-    writer.varint(index - next);
-    writer.u8(rank);
+    bits.rice(index - next, k);
+    bits.rice(rank - 1, 0);
     next = index + 1;
   }
 }
 
-function readListed(reader: ByteReader): Uint8Array | undefined {
-  const count = reader.varint();
-  if (count < filledMin || count > listedMax || count > reader.remaining / 2) {
-    reader.reject(`hll lists ${count} registers, not ${filledMin} to ${listedMax}`);
+function readRegisters(bits: BitReader, form: number): Uint8Array | undefined {
+  return form === forms.listed ? readListed(bits) : readPacked(bits);
+}
+
+function readListed(bits: BitReader): Uint8Array | undefined {
+  const count = bits.bits(listedBits);
+  if (count < filledMin || count > listedMax || count * 2 > bits.remaining) {
+    bits.reject(`lists ${count} registers, not ${filledMin} to ${listedMax}`);
     return undefined;
   }
   const registers = new Uint8Array(hllRegisterCount);
+  const k = riceBits(hllRegisterCount, count);
   let next = 0;
   for (let at = 0; at < count; at++) {
-    const index = next + reader.varint();
-    const rank = reader.u8();
-    if (index >= hllRegisterCount) reader.reject("hll register index exceeds 2^14 - 1");
-    if (rank < 1) reader.reject("hll lists a register of rank 0");
-    checkRank(reader, rank);
-    if (reader.problem !== undefined) return undefined;
+    const index = next + bits.rice(k, hllRegisterCount);
+    const rank = bits.rice(0, hllRankMax - 1) + 1;
+    if (index >= hllRegisterCount) bits.reject("register index exceeds 2^14 - 1");
+    if (bits.problem !== undefined) return undefined;
     registers[index] = rank;
     next = index + 1;
   }
   return registers;
 }
 
-function writePacked(writer: ByteWriter, registers: Uint8Array): void {
-  const packed = new Uint8Array(packedSize);
-  for (let from = 0, into = 0; from < hllRegisterCount; from += 4, into += 3) {
-    const word =
-      (registers[from] as number) |
-      ((registers[from + 1] as number) << 6) |
-      ((registers[from + 2] as number) << 12) |
-      ((registers[from + 3] as number) << 18);
-    packed[into] = word;
-    packed[into + 1] = word >>> 8;
-    packed[into + 2] = word >>> 16;
+function readPacked(bits: BitReader): Uint8Array | undefined {
+  const least = bits.bits(rankBits);
+  const k = bits.bits(2);
+  if (hllRegisterCount > bits.remaining) {
+    bits.reject(`packs ${hllRegisterCount} registers in ${bits.remaining} bits`);
+    return undefined;
   }
-  writer.bytes(packed);
-}
-
-function readPacked(reader: ByteReader): Uint8Array | undefined {
-  const packed = reader.bytes(packedSize);
-  if (packed.length !== packedSize) return undefined;
   const registers = new Uint8Array(hllRegisterCount);
-  let rankMax = 0;
-  for (let from = 0, into = 0; from < packedSize; from += 3, into += 4) {
-    const word =
-      (packed[from] as number) |
-      ((packed[from + 1] as number) << 8) |
-      ((packed[from + 2] as number) << 16);
-    for (let lane = 0; lane < 4; lane++) {
-      const rank = (word >>> (lane * 6)) & 63;
-      registers[into + lane] = rank;
-      if (rank > rankMax) rankMax = rank;
-    }
+  for (let at = 0; at < hllRegisterCount; at++) {
+    const rank = least + bits.rice(k, hllRankMax);
+    if (rank > hllRankMax) bits.reject(`register rank ${rank} exceeds ${hllRankMax}`);
+    if (bits.problem !== undefined) return undefined;
+    registers[at] = rank;
   }
-  checkRank(reader, rankMax);
-  if (filledCount(registers) <= listedMax) {
-    reader.reject(`hll packs fewer than ${listedMax + 1} registers`);
+  const shape = shapeOf(registers);
+  if (shape.filled <= listedMax) bits.reject(`packs fewer than ${listedMax + 1} registers`);
+  if (shape.least !== least || packedBits(shape.sum, least) !== k) {
+    bits.reject("packs registers under another minimum or mean than theirs");
   }
   return registers;
 }
 
-function checkRank(reader: ByteReader, rank: number): void {
-  if (rank > hllRankMax) reader.reject(`hll register rank ${rank} exceeds ${hllRankMax}`);
+function packedBits(sum: number, least: number): number {
+  const mean = Math.floor(sum / hllRegisterCount) - least;
+  return Math.min(packedKMax, Math.max(0, lengthOf(mean) - 1));
 }
 
-function filledCount(registers: Uint8Array): number {
+function shapeOf(registers: Uint8Array): { filled: number; least: number; sum: number } {
   let filled = 0;
+  let least = hllRankMax;
+  let sum = 0;
   for (let index = 0; index < hllRegisterCount; index++) {
-    if (registers[index] !== 0) filled++;
+    const rank = registers[index] as number;
+    if (rank !== 0) filled++;
+    if (rank < least) least = rank;
+    sum += rank;
   }
-  return filled;
+  return { filled, least, sum };
 }

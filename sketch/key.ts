@@ -6,6 +6,7 @@
  * `constructor` are values like any other.
  */
 import { assert } from "../base/errors.ts";
+import { KeyIndex } from "./key-index.ts";
 
 export type CompositeKey = readonly string[];
 
@@ -40,16 +41,13 @@ export const noKey: KeyId = -1;
 /** How many folded keys a full table still takes, so that services stay apart. */
 export const foldedKeysMax = 1024;
 
-type Branch = Map<string, Branch | KeyId>;
-
 export interface KeyTable {
   readonly dimensions: readonly string[];
   readonly keysMax: number;
   readonly size: number;
   /** By id; do not change. */
   readonly keys: CompositeKey[];
-  /** A trie, one level a dimension: looking a key up allocates nothing. */
-  readonly root: Branch;
+  readonly index: KeyIndex;
 }
 
 export function createKeyTable(
@@ -66,7 +64,7 @@ export function createKeyTable(
       return keys.length;
     },
     keys,
-    root: new Map(),
+    index: new KeyIndex(keys, dimensions.length),
   };
 }
 
@@ -97,6 +95,19 @@ export function keyOf(table: KeyTable, id: KeyId): CompositeKey {
   return key;
 }
 
+/** The id of `key`, new if there are fewer than `keysMax`; `noKey` when there are not. */
+export function internWithin(table: KeyTable, key: CompositeKey, keysMax: number): KeyId {
+  const known = findKey(table, key);
+  if (known !== undefined) return known;
+  return table.keys.length >= keysMax ? noKey : table.keys.push([...key]) - 1;
+}
+
+/** The id of a key, if it has one. */
+export function findKey(table: KeyTable, key: CompositeKey): KeyId | undefined {
+  assert(key.length === table.dimensions.length, "a key has a value for each dimension");
+  return table.index.find(key);
+}
+
 /** Orders keys value by value, by UTF-16 code units; negative when `a` comes first. */
 export function compareKeys(a: CompositeKey, b: CompositeKey): number {
   for (let index = 0; index < a.length; index++) {
@@ -105,32 +116,4 @@ export function compareKeys(a: CompositeKey, b: CompositeKey): number {
     if (left !== right) return left < right ? -1 : 1;
   }
   return 0;
-}
-
-function internWithin(table: KeyTable, key: CompositeKey, keysMax: number): KeyId {
-  assert(key.length === table.dimensions.length, "a key has a value for each dimension");
-  let node: Branch | KeyId | undefined = table.root;
-  for (let index = 0; index < key.length && node !== undefined; index++) {
-    node = (node as Branch).get(key[index] as string);
-  }
-  if (node !== undefined) return node as KeyId;
-  if (table.keys.length >= keysMax) return noKey;
-  return insert(table, [...key]);
-}
-
-function insert(table: KeyTable, key: CompositeKey): KeyId {
-  const id = table.keys.length;
-  table.keys.push(key);
-  let branch = table.root;
-  for (let index = 0; index < key.length - 1; index++) {
-    const value = key[index] as string;
-    let next = branch.get(value) as Branch | undefined;
-    if (next === undefined) {
-      next = new Map();
-      branch.set(value, next);
-    }
-    branch = next;
-  }
-  branch.set(key[key.length - 1] as string, id);
-  return id;
 }

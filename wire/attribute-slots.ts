@@ -2,7 +2,7 @@
  * The attribute names a reader wants, each with a slot, found by the bytes of a name: no string is
  * made for a name that is not wanted, nor for one that is.
  *
- *   table  Int32Array [power of two, at most a quarter full, 4]
+ *   table  Int32Array [power of two, at most an eighth full, 4]
  *          slot + 1 (0 = free), hash, size in bytes, where the name is in `words`; linear probing
  *   hash   of length and last four bytes: names of one family differ at their ends
  *   words  Int32Array   the whole words of each name, little-endian, but what the hash knows
@@ -29,16 +29,16 @@ const entryWords = 4;
 export function createAttributeSlots(names: readonly string[]): AttributeSlots {
   if (names.length > slotsMax) throw new RangeError(`${names.length} names exceed ${slotsMax}`);
   const views = names.map((name) => viewOf(utf8.encode(name)));
-  const bits = Math.ceil(Math.log2(Math.max(4, names.length * 4)));
+  const bits = Math.ceil(Math.log2(Math.max(4, names.length * 8)));
   const wordsOfNames = views.map(wordsOf);
   const words = Int32Array.from(wordsOfNames.flat());
   const table = new Int32Array(2 ** bits * entryWords);
   const slots = { names, count: names.length, table, shift: 32 - bits, words };
   let wordsAt = 0;
   for (const [slot, view] of views.entries()) {
-    const hash = hashOf(view, 0, view.byteLength);
+    const hash = hashOfName(view, 0, view.byteLength);
     const isKnown = slotAt(slots, view, 0, view.byteLength) !== noSlot;
-    const at = isKnown ? -1 : freeEntry(table, hash >>> slots.shift);
+    const at = isKnown ? -1 : freeEntry(table, placeOfHash(hash, slots.shift));
     if (!isKnown) table.set([slot + 1, hash, view.byteLength, wordsAt], at);
     wordsAt += (wordsOfNames[slot] as number[]).length;
   }
@@ -46,7 +46,7 @@ export function createAttributeSlots(names: readonly string[]): AttributeSlots {
 }
 
 function freeEntry(table: Int32Array, place: number): number {
-  let at = place * entryWords;
+  let at = place;
   while (table[at] !== 0) at = (at + entryWords) & (table.length - 1);
   return at;
 }
@@ -58,10 +58,21 @@ export function slotOf(slots: AttributeSlots, name: string): number {
 
 /** The slot of the name in the bytes [start, end) of `view`, or `noSlot`. */
 export function slotAt(slots: AttributeSlots, view: DataView, start: number, end: number): number {
+  const hash = hashOfName(view, start, end - start);
+  return slotFrom(slots, placeOfHash(hash, slots.shift), hash, view, start, end - start);
+}
+
+/** The same for a name whose hash, and so its place in the table, is known. */
+export function slotFrom(
+  slots: AttributeSlots,
+  place: number,
+  hash: number,
+  view: DataView,
+  start: number,
+  size: number,
+): number {
   const { table } = slots;
-  const size = end - start;
-  const hash = hashOf(view, start, end);
-  let at = (hash >>> slots.shift) * entryWords;
+  let at = place;
   while (table[at] !== 0) {
     if (
       table[at + 1] === hash &&
@@ -75,13 +86,21 @@ export function slotAt(slots: AttributeSlots, view: DataView, start: number, end
   return noSlot;
 }
 
+/** Where the entry of a name with this hash is, or the first one it is not. */
+export function placeOfHash(hash: number, shift: number): number {
+  return (hash >>> shift) * entryWords;
+}
+
 /** One to one for names of one size, so the last four bytes need not be compared again. */
-function hashOf(view: DataView, start: number, end: number): number {
-  const size = end - start;
-  let tail = 0;
-  if (size >= 4) tail = view.getInt32(end - 4, true);
-  else for (let pos = start; pos < end; pos++) tail = (tail << 8) | view.getUint8(pos);
+export function hashOfName(view: DataView, start: number, size: number): number {
+  const tail = size >= 4 ? view.getInt32(start + size - 4, true) : shortName(view, start, size);
   return Math.imul(tail ^ Math.imul(size, 0x9e3779b1), 0x85ebca6b);
+}
+
+function shortName(view: DataView, start: number, size: number): number {
+  let name = 0;
+  for (let pos = start; pos < start + size; pos++) name = (name << 8) | view.getUint8(pos);
+  return name;
 }
 
 function isName(

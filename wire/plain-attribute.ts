@@ -14,7 +14,9 @@ import { malformed } from "./protobuf.ts";
 /** Of four bytes the first and third whole, of the sizes between the bit for "more follows". */
 const headMask = 0x80ff80ff | 0;
 const keyHead = 0x0a << 16;
-const textHead = (0x0a << 16) | 0x12;
+/** A text of no bytes, whose value would have a size of 0, and what a byte more adds to it. */
+const textHead = ((0x0a << 16) | 0x12) - (2 << 24);
+const textSizes = (1 << 24) | (1 << 8);
 
 /** Where the attribute ends whose tag is at `pos`; `malformed` when it has another shape. */
 export function plainAttributeEnd(view: DataView, pos: number, end: number, tag: number): number {
@@ -24,18 +26,16 @@ export function plainAttributeEnd(view: DataView, pos: number, end: number, tag:
   const attributeEnd = pos + 2 + ((head >> 8) & 0xff);
   const nameEnd = pos + 4 + (head >>> 24);
   if (attributeEnd > end || nameEnd + 4 > attributeEnd) return malformed;
-  const value = view.getInt32(nameEnd, true);
-  const valueSize = (value >> 8) & 0xff;
-  if (nameEnd + 2 + valueSize !== attributeEnd) return malformed;
-  if ((value & headMask) === textHead) {
-    return value >>> 24 === valueSize - 2 ? attributeEnd : malformed;
-  }
+  const valueSize = attributeEnd - nameEnd - 2;
+  const textOfSize = textHead + valueSize * textSizes;
+  if (view.getInt32(nameEnd, true) === textOfSize) return attributeEnd;
   return isPlainNumber(view, nameEnd, attributeEnd) ? attributeEnd : malformed;
 }
 
 /** A boolean or an integer of up to four bytes. */
 function isPlainNumber(view: DataView, valueAt: number, end: number): boolean {
   const tag = view.getUint8(valueAt + 2);
+  if (view.getUint8(valueAt + 1) !== end - valueAt - 2) return false;
   if (view.getUint8(valueAt) !== 0x12 || (tag !== 0x18 && tag !== 0x10)) return false;
   if (end - valueAt > 7) return false;
   for (let pos = valueAt + 3; pos < end - 1; pos++) if (view.getUint8(pos) < 0x80) return false;

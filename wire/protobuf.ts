@@ -32,9 +32,15 @@ function checkedVarint(cursor: Cursor, end: number): number {
   const pos = cursor.pos;
   if (pos >= end) return malformed;
   const byte = cursor.bytes[pos] as number;
-  if (byte >= 0x80) return checkedLongVarint(cursor, end);
-  cursor.pos = pos + 1;
-  return byte;
+  if (byte < 0x80) {
+    cursor.pos = pos + 1;
+    return byte;
+  }
+  // Two bytes are the length of nearly every span.
+  const next = pos + 1 < end ? (cursor.bytes[pos + 1] as number) : 0x80;
+  if (next >= 0x80) return checkedLongVarint(cursor, end);
+  cursor.pos = pos + 2;
+  return (byte & 0x7f) | (next << 7);
 }
 
 function checkedLongVarint(cursor: Cursor, end: number): number {

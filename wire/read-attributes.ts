@@ -1,10 +1,25 @@
 /** Reads the attributes of a span or a resource, checking them and noting where wanted ones are. */
-import { type AttributeSlots, noSlot, slotAt } from "./attribute-slots.ts";
+import {
+  type AttributeSlots,
+  hashOfName,
+  noSlot,
+  placeOfHash,
+  slotFrom,
+} from "./attribute-slots.ts";
 import { type Located, locateAttribute } from "./locate-field.ts";
 import { longAttributeEnd, plainAttributeEnd } from "./plain-attribute.ts";
 import { checkedTag, malformed } from "./protobuf.ts";
-import { type AttributeRows, addAttribute, type TraceTable } from "./trace-table.ts";
+import {
+  type AttributeRows,
+  addAttribute,
+  attributeWords,
+  reserveAttributes,
+  type TraceTable,
+} from "./trace-table.ts";
 import { type Check, checkField } from "./validate-traces.ts";
+
+/** A plain attribute has eight bytes or more. */
+const sizeMinShift = 3;
 
 /** A check that notes what it finds. */
 export interface Walk extends Check {
@@ -20,30 +35,43 @@ export function readPlainAttributes(
   end: number,
   rows: AttributeRows,
 ): number {
-  const { bytes, view, slots } = walk;
-  const tag = bytes[start] as number;
+  const { view, slots } = walk;
+  const { table, shift } = slots;
+  const tag = view.getUint8(start);
   // One more than the limit is left to `checkField`, which refuses it.
   const roomFor = walk.limits.attributesMax - walk.attributes;
+  reserveAttributes(rows, Math.min(roomFor, (end - start) >> sizeMinShift));
+  const { words } = rows;
+  let row = rows.count * attributeWords;
   let found = 0;
   let pos = start;
   while (found < roomFor) {
     let nameStart = pos + 4;
     let attributeEnd = plainAttributeEnd(view, pos, end, tag);
     if (attributeEnd === malformed) {
-      if (pos >= end || bytes[pos] !== tag) break;
+      if (pos >= end || view.getUint8(pos) !== tag) break;
       nameStart = pos + 5;
-      attributeEnd = longAttributeEnd(bytes, pos + 1, end);
+      attributeEnd = longAttributeEnd(walk.bytes, pos + 1, end);
       if (attributeEnd === malformed) break;
     }
-    const nameEnd = nameStart + (bytes[nameStart - 1] as number);
-    const slot = slotAt(slots, view, nameStart, nameEnd);
-    if (slot !== noSlot) {
-      const valueStart = nameEnd + ((bytes[nameEnd + 1] as number) < 0x80 ? 2 : 3);
-      addAttribute(rows, slot, valueStart, attributeEnd);
+    const size = view.getUint8(nameStart - 1);
+    const hash = hashOfName(view, nameStart, size);
+    const entry = placeOfHash(hash, shift);
+    // Most names are not wanted, and most of those find their place free.
+    if (table[entry] !== 0) {
+      const slot = slotFrom(slots, entry, hash, view, nameStart, size);
+      if (slot !== noSlot) {
+        const nameEnd = nameStart + size;
+        words[row] = slot;
+        words[row + 1] = nameEnd + (view.getUint8(nameEnd + 1) < 0x80 ? 2 : 3);
+        words[row + 2] = attributeEnd;
+        row += attributeWords;
+      }
     }
     found++;
     pos = attributeEnd;
   }
+  rows.count = row / attributeWords;
   walk.attributes += found;
   return pos;
 }

@@ -102,6 +102,11 @@ export function grown(words: Int32Array): Int32Array {
   return into;
 }
 
+/** Makes room for so many more. */
+export function reserveAttributes(rows: AttributeRows, count: number): void {
+  while ((rows.count + count) * attributeWords > rows.words.length) rows.words = grown(rows.words);
+}
+
 export function addAttribute(rows: AttributeRows, slot: number, start: number, end: number): void {
   const at = rows.count * attributeWords;
   if (at + attributeWords > rows.words.length) rows.words = grown(rows.words);

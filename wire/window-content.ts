@@ -7,7 +7,8 @@
  */
 import type { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
-import { type Cube, type CubeLimits, createCube, decodeCube, encodeCube } from "../sketch/cube.ts";
+import { type Cube, type CubeLimits, createCube } from "../sketch/cube.ts";
+import { decodeCube, encodeCube } from "../sketch/cube-codec.ts";
 import { builtInDimensions, dimensionsMax } from "../sketch/key.ts";
 import { decodeHalfEdges, encodeHalfEdges, type HalfEdge } from "./half-edge.ts";
 

@@ -3,9 +3,9 @@
  * is in one of them, so merging them gives the window back exactly. What the window says besides
  * goes with the first part.
  */
-import type { Cell } from "../../sketch/cell.ts";
-import { type Cube, createCube, edgeName } from "../../sketch/cube.ts";
+import { type Cube, createCube } from "../../sketch/cube.ts";
 import { intern, type KeyId, keyOf } from "../../sketch/key.ts";
+import type { HalfEdge } from "../../wire/half-edge.ts";
 import type { BatchCounts, WindowContent } from "../../wire/window-content.ts";
 
 /** At most `count` parts; fewer when there is not so much to part. */
@@ -27,22 +27,23 @@ interface Share {
 
 function partOf<T extends WindowContent>(window: T, share: Share): T {
   const { cube } = window;
-  const keysMax = cube.keys.size;
-  const part = createCube(cube.windowStartMs, cube.keys.dimensions, {
-    keysMax,
-    edgesMax: cube.edgesMax,
+  const { cells, edges, keys } = cube;
+  const part = createCube(cube.windowStartMs, keys.dimensions, {
+    keysMax: keys.size,
+    edgesMax: edges.rowsMax,
   });
-  const idOf = (id: KeyId): KeyId => intern(part.keys, keyOf(cube.keys, id));
-  for (const [id, cell] of shareOf([...cube.cells], share)) part.cells.set(idOf(id), cell);
-  for (const edge of shareOf([...cube.edges.values()], share)) {
-    const caller = idOf(edge.caller);
-    const callee = idOf(edge.callee);
-    part.edges.set(edgeName(caller, callee), { caller, callee, cell: edge.cell });
+  const idOf = (id: KeyId): KeyId => intern(part.keys, keyOf(keys, id));
+  for (const row of rowsOf(cells.size, share)) {
+    part.cells.merge(part.cells.rowFor(idOf(cells.keyOf(row))), cells, row);
   }
-  const halfEdges = shareOf(window.halfEdges, share).map((half) => ({
-    ...half,
-    key: idOf(half.key),
-  }));
+  for (const row of rowsOf(edges.size, share)) {
+    const into = part.edges.rowFor(idOf(edges.callerOf(row)), idOf(edges.calleeOf(row)));
+    part.edges.merge(into, edges, row);
+  }
+  const halfEdges = rowsOf(window.halfEdges.length, share).map((at) => {
+    const half = window.halfEdges[at] as HalfEdge;
+    return { ...half, key: idOf(half.key) };
+  });
   const { isFirst } = share;
   return {
     ...window,
@@ -54,21 +55,23 @@ function partOf<T extends WindowContent>(window: T, share: Share): T {
   };
 }
 
-function shareOf<T>(items: readonly T[], { index, count }: Share): T[] {
-  const start = Math.floor((items.length * index) / count);
-  return items.slice(start, Math.floor((items.length * (index + 1)) / count));
+/** A share of the numbers below `size`. */
+function rowsOf(size: number, { index, count }: Share): number[] {
+  const start = Math.floor((size * index) / count);
+  const end = Math.floor((size * (index + 1)) / count);
+  return Array.from({ length: end - start }, (_, at) => start + at);
 }
 
-function countsOf(whole: BatchCounts, cube: Cube, isFirst: boolean): BatchCounts {
-  const sum = (count: (cell: Cell) => number): number => {
-    let total = 0;
-    for (const cell of cube.cells.values()) total += count(cell);
-    return total;
-  };
+function countsOf(whole: BatchCounts, { cells }: Cube, isFirst: boolean): BatchCounts {
+  let [spans, errors] = [0, 0];
+  for (let row = 0; row < cells.size; row++) {
+    spans += cells.countOf(row);
+    errors += cells.errorsOf(row);
+  }
   const { rejected, late, unpaired } = whole;
   return {
-    spans: sum((cell) => cell.count),
-    errors: sum((cell) => cell.errors),
+    spans,
+    errors,
     ...(isFirst ? { rejected, late, unpaired } : { rejected: 0, late: 0, unpaired: 0 }),
   };
 }

@@ -6,7 +6,7 @@ export function idHash(seed: number, high: number, low: number): number {
   return hash ^ (hash >>> 16);
 }
 
-/** Where one of the blocks of a trace begins; blocks have 32 words. */
+/** Where one of the blocks of a trace begins; blocks have 64 words. */
 export function blockOf(seed: number, trace: number, turn: number): number {
-  return idHash(seed, turn, trace) << 5;
+  return idHash(seed, turn, trace) << 6;
 }

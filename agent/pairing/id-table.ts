@@ -4,40 +4,45 @@
  *   slots  Int32Array [power of two, at most half full, 2]   row (-1 = free), and the low word of
  *          the id, which spares a visit to the row for nearly every slot that is taken
  *
- * Probes are bounded and places depend on a secret seed, so chosen ids cannot make the table slow;
- * what finds no room is refused.
+ * Ids and traces are signed words. Probes are bounded and places depend on a secret seed, so chosen
+ * ids cannot make the table slow; what finds no room is refused.
  */
 import { blockOf, idHash } from "./id-hash.ts";
-
-/** What else is known of the rows. */
-export interface IdRows {
-  readonly idHigh: Uint32Array;
-  readonly trace: Uint32Array;
-}
+import { idHighColumn, type SpanRows, traceColumn } from "./span-rows.ts";
 
 const none = -1;
 const slotWords = 2;
-const slotsPerRow = 2;
-/** Sixteen slots. */
-const blockWords = 32;
+const slotsInitial = 2_048;
+const fullShare = 0.5;
+/** 32 slots. */
+const blockWords = 64;
 const blocksPerTrace = 4;
+const probesPerBlock = 8;
 const probesMax = 256;
 
 export class IdTable {
   readonly #seed: number;
-  #slots: Int32Array;
+  readonly #rows: SpanRows;
+  #slots = new Int32Array(slotsInitial * slotWords).fill(none);
 
-  /** For so many rows, a power of two. */
-  constructor(seed: number, rowsMax: number) {
+  /** What else is known of an id is in `rows`. */
+  constructor(seed: number, rows: SpanRows) {
     this.#seed = seed;
-    this.#slots = new Int32Array(rowsMax * slotsPerRow * slotWords).fill(none);
+    this.#rows = rows;
   }
 
-  /** Empties the table and makes it one for so many rows. */
-  clear(rowsMax: number): void {
-    const size = rowsMax * slotsPerRow * slotWords;
-    if (this.#slots.length !== size) this.#slots = new Int32Array(size);
+  /** How many rows it may hold. */
+  get room(): number {
+    return (this.#slots.length / slotWords) * fullShare;
+  }
+
+  clear(): void {
     this.#slots.fill(none);
+  }
+
+  /** Makes it twice as large, and empty. */
+  grow(): void {
+    this.#slots = new Int32Array(this.#slots.length * 2).fill(none);
   }
 
   /** -1 for a slot that is free. */
@@ -52,22 +57,25 @@ export class IdTable {
 
   /**
    * Where this id is or would go in the table; -1 when the probes are used up. First in the blocks
-   * of its trace, so that the spans of a trace share a few lines of the cache; when those are full,
-   * from a place of its own on, so that a trace of any size makes no cluster. Ids leave only when
-   * the table is made anew, so a free slot ends a search.
+   * of its trace, so that the spans of a trace share a few lines of the cache, from a place of its
+   * own within each, as a search from the block's start passed half of the trace; when those are
+   * full, from a place of its own on, so that a trace of any size makes no cluster. Ids leave only
+   * when the table is made anew, so a free slot ends a search.
    */
-  slotOf(rows: IdRows, idHigh: number, idLow: number, trace: number): number {
+  slotOf(idHigh: number, idLow: number, trace: number): number {
     const table = this.#slots;
     const mask = table.length - 1;
+    const own = placeInBlock(idHigh, idLow);
     for (let turn = 0; turn < blocksPerTrace; turn++) {
       const block = blockOf(this.#seed, trace, turn) & mask;
-      for (let slot = block; slot < block + blockWords; slot += slotWords) {
-        if (table[slot] === none || this.#isAt(rows, slot, idHigh, idLow, trace)) return slot;
+      for (let probe = 0; probe < probesPerBlock; probe++) {
+        const slot = block + ((own + probe * slotWords) & (blockWords - 1));
+        if (table[slot] === none || this.#isAt(slot, idHigh, idLow, trace)) return slot;
       }
     }
     let slot = (idHash(this.#seed, idHigh, idLow) * slotWords) & mask;
     for (let probe = 0; probe < probesMax; probe++) {
-      if (table[slot] === none || this.#isAt(rows, slot, idHigh, idLow, trace)) return slot;
+      if (table[slot] === none || this.#isAt(slot, idHigh, idLow, trace)) return slot;
       slot = (slot + slotWords) & mask;
     }
     return none;
@@ -77,9 +85,11 @@ export class IdTable {
   freeSlotOf(idHigh: number, idLow: number, trace: number): number {
     const table = this.#slots;
     const mask = table.length - 1;
+    const own = placeInBlock(idHigh, idLow);
     for (let turn = 0; turn < blocksPerTrace; turn++) {
       const block = blockOf(this.#seed, trace, turn) & mask;
-      for (let slot = block; slot < block + blockWords; slot += slotWords) {
+      for (let probe = 0; probe < probesPerBlock; probe++) {
+        const slot = block + ((own + probe * slotWords) & (blockWords - 1));
         if (table[slot] === none) return slot;
       }
     }
@@ -88,9 +98,15 @@ export class IdTable {
     return slot;
   }
 
-  #isAt(rows: IdRows, slot: number, idHigh: number, idLow: number, trace: number): boolean {
-    if (this.#slots[slot + 1] !== (idLow | 0)) return false;
+  #isAt(slot: number, idHigh: number, idLow: number, trace: number): boolean {
+    if (this.#slots[slot + 1] !== idLow) return false;
     const row = this.#slots[slot] as number;
-    return rows.idHigh[row] === idHigh && rows.trace[row] === trace;
+    const rows = this.#rows;
+    return rows.word(row, idHighColumn) === idHigh && rows.word(row, traceColumn) === trace;
   }
+}
+
+/** Ids may count up, or end in zeros. */
+function placeInBlock(idHigh: number, idLow: number): number {
+  return (Math.imul(idLow ^ idHigh, 0x9e3779b1) >>> 27) * slotWords;
 }

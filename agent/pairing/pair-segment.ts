@@ -27,6 +27,22 @@ import {
   slowFlag,
 } from "./remembered-span.ts";
 import type { SpanMemory } from "./span-memory.ts";
+import {
+  durationColumn,
+  firstChildColumn,
+  flagsColumn,
+  idHighColumn,
+  idLowColumn,
+  nextSiblingColumn,
+  parentColumn,
+  parentHighColumn,
+  parentLowColumn,
+  processColumn,
+  type SpanRows,
+  segmentColumn,
+  startColumn,
+  traceColumn,
+} from "./span-rows.ts";
 import { unionLength } from "./union-length.ts";
 
 /** What went wrong in a span itself and in no local child of it. */
@@ -39,7 +55,7 @@ export interface PairingSink {
   /** Called once for every span of the segment; `origin` is overwritten for the next. */
   span(row: number, selfNs: number, origin: Origin): void;
   edge(caller: number, callee: number): void;
-  /** `idHigh` and `idLow` are of the client's span, which both sides know. */
+  /** `idHigh` and `idLow`, signed words, are of the client's span, which both sides know. */
   halfEdge(half: HalfEdgeCandidate): void;
   /** A server or consumer span that has a caller nobody has seen. */
   unpaired(row: number): void;
@@ -80,16 +96,18 @@ export function pairSegment(memory: SpanMemory, segment: number, sink: PairingSi
     origin: { failed: false, slow: false },
   };
   memory.linkWaiting();
-  let row = memory.firstInSegment(segment);
-  for (; row !== none; row = memory.nextInSegment[row] as number) {
+  const { rows } = memory;
+  const { first, end } = memory.rangeOf(segment);
+  for (let row = first; row < end; row++) {
+    if (rows.word(row, segmentColumn) !== segment) continue;
     pairChildren(memory, row, children, sink);
     pairWithCaller(memory, row, sink);
   }
   const waiting = pairLinks(memory, segment, sink);
-  row = memory.firstInSegment(segment);
-  for (; row !== none; row = memory.nextInSegment[row] as number) {
-    const kind = kindOf(memory, row);
-    if (kind === client || kind === producer) reportCaller(memory, row, sink);
+  for (let row = first; row < end; row++) {
+    if (rows.word(row, segmentColumn) !== segment) continue;
+    const kind = kindOf(rows, row);
+    if (kind === client || kind === producer) reportCaller(rows, row, sink);
     if (kind === server || kind === consumer) reportCallee(memory, row, waiting, sink);
   }
 }
@@ -100,17 +118,18 @@ function pairChildren(
   children: Children,
   sink: PairingSink,
 ): void {
-  const start = memory.startNs[row] as number;
-  const end = start + (memory.durationNs[row] as number);
+  const { rows } = memory;
+  const start = rows.time(row, startColumn);
+  const end = start + rows.time(row, durationColumn);
   children.count = 0;
   children.failed = false;
   children.slow = false;
-  let child = memory.firstChild[row] as number;
-  for (; child !== none; child = memory.nextSibling[child] as number) {
-    if (isLocal(memory, row, child)) addChild(memory, child, children, { start, end });
-    else countEdge(memory, row, child, sink);
+  let child = rows.word(row, firstChildColumn);
+  for (; child !== none; child = rows.word(child, nextSiblingColumn)) {
+    if (isLocal(rows, row, child)) addChild(rows, child, children, { start, end });
+    else countEdge(rows, row, child, sink);
   }
-  const flags = memory.flags[row] as number;
+  const flags = rows.word(row, flagsColumn);
   const { origin } = children;
   origin.failed = (flags & failedFlag) !== 0 && !children.failed;
   origin.slow = (flags & slowFlag) !== 0 && !children.slow;
@@ -119,17 +138,17 @@ function pairChildren(
 }
 
 function addChild(
-  memory: SpanMemory,
+  rows: SpanRows,
   child: number,
   children: Children,
   parent: { start: number; end: number },
 ): void {
-  const flags = memory.flags[child] as number;
+  const flags = rows.word(child, flagsColumn);
   if ((flags & failedFlag) !== 0) children.failed = true;
   if ((flags & slowFlag) !== 0) children.slow = true;
-  const childStart = memory.startNs[child] as number;
+  const childStart = rows.time(child, startColumn);
   const start = Math.max(parent.start, childStart);
-  const end = Math.min(parent.end, childStart + (memory.durationNs[child] as number));
+  const end = Math.min(parent.end, childStart + rows.time(child, durationColumn));
   if (end <= start) return;
   if (children.count === children.starts.length) {
     children.starts = doubled(children.starts);
@@ -147,49 +166,53 @@ function doubled(from: Float64Array): Float64Array {
 }
 
 function pairWithCaller(memory: SpanMemory, row: number, sink: PairingSink): void {
-  const caller = memory.parentRow[row] as number;
-  if (caller !== none && caller !== row && !isLocal(memory, caller, row)) {
-    countEdge(memory, caller, row, sink);
+  const { rows } = memory;
+  const caller = rows.word(row, parentColumn);
+  if (caller !== none && caller !== row && !isLocal(rows, caller, row)) {
+    countEdge(rows, caller, row, sink);
   }
 }
 
 /** Counts the edge from a remote parent once, whichever of the two comes here first. */
-function countEdge(memory: SpanMemory, caller: number, callee: number, sink: PairingSink): void {
-  const flags = memory.flags[callee] as number;
+function countEdge(rows: SpanRows, caller: number, callee: number, sink: PairingSink): void {
+  const flags = rows.word(callee, flagsColumn);
   if ((flags & edgeFlag) !== 0) return;
-  memory.flags[callee] = flags | edgeFlag;
-  memory.flags[caller] = (memory.flags[caller] as number) | pairedFlag;
+  rows.setWord(callee, flagsColumn, flags | edgeFlag);
+  rows.setWord(caller, flagsColumn, rows.word(caller, flagsColumn) | pairedFlag);
   sink.edge(caller, callee);
 }
 
 /** Counts the edges of links; gives the rows with a link to a span nobody has seen. */
 function pairLinks(memory: SpanMemory, segment: number, sink: PairingSink): ReadonlySet<number> {
+  const { rows } = memory;
   const waiting = new Set<number>();
   for (let link = 0; link < memory.linkCount; link++) {
     const row = memory.linkRow[link] as number;
-    if (memory.segment[row] !== segment) continue;
+    if (rows.word(row, segmentColumn) !== segment) continue;
     const idHigh = memory.linkHigh[link] as number;
     const idLow = memory.linkLow[link] as number;
-    if (memory.parentHigh[row] === idHigh && memory.parentLow[row] === idLow) continue;
+    const isParent =
+      rows.word(row, parentHighColumn) === idHigh && rows.word(row, parentLowColumn) === idLow;
+    if (isParent) continue;
     const trace = memory.linkTrace[link] as number;
     const found = memory.find(idHigh, idLow, trace);
     if (found === none) {
       waiting.add(row);
       sink.halfEdge({ side: "callee", row, idHigh, idLow, trace });
-    } else if (kindOf(memory, found) === producer) {
-      memory.flags[found] = (memory.flags[found] as number) | pairedFlag;
-      memory.flags[row] = (memory.flags[row] as number) | edgeFlag;
+    } else if (kindOf(rows, found) === producer) {
+      rows.setWord(found, flagsColumn, rows.word(found, flagsColumn) | pairedFlag);
+      rows.setWord(row, flagsColumn, rows.word(row, flagsColumn) | edgeFlag);
       sink.edge(found, row);
     }
   }
   return waiting;
 }
 
-function reportCaller(memory: SpanMemory, row: number, sink: PairingSink): void {
-  if (((memory.flags[row] as number) & (pairedFlag | databaseFlag)) !== 0) return;
-  const idHigh = memory.idHigh[row] as number;
-  const idLow = memory.idLow[row] as number;
-  sink.halfEdge({ side: "caller", row, idHigh, idLow, trace: memory.trace[row] as number });
+function reportCaller(rows: SpanRows, row: number, sink: PairingSink): void {
+  if ((rows.word(row, flagsColumn) & (pairedFlag | databaseFlag)) !== 0) return;
+  const idHigh = rows.word(row, idHighColumn);
+  const idLow = rows.word(row, idLowColumn);
+  sink.halfEdge({ side: "caller", row, idHigh, idLow, trace: rows.word(row, traceColumn) });
 }
 
 function reportCallee(
@@ -198,25 +221,26 @@ function reportCallee(
   waiting: ReadonlySet<number>,
   sink: PairingSink,
 ): void {
-  if (((memory.flags[row] as number) & edgeFlag) !== 0) return;
-  const orphan = memory.hasParent(row) && memory.parentRow[row] === none;
+  const { rows } = memory;
+  if ((rows.word(row, flagsColumn) & edgeFlag) !== 0) return;
+  const orphan = memory.hasParent(row) && rows.word(row, parentColumn) === none;
   if (orphan || waiting.has(row)) sink.unpaired(row);
   if (!orphan) return;
-  const idHigh = memory.parentHigh[row] as number;
-  const idLow = memory.parentLow[row] as number;
-  sink.halfEdge({ side: "callee", row, idHigh, idLow, trace: memory.trace[row] as number });
+  const idHigh = rows.word(row, parentHighColumn);
+  const idLow = rows.word(row, parentLowColumn);
+  sink.halfEdge({ side: "callee", row, idHigh, idLow, trace: rows.word(row, traceColumn) });
 }
 
-function isLocal(memory: SpanMemory, parent: number, child: number): boolean {
-  if (memory.process[parent] !== memory.process[child]) return false;
-  const flags = memory.flags[child] as number;
+function isLocal(rows: SpanRows, parent: number, child: number): boolean {
+  if (rows.word(parent, processColumn) !== rows.word(child, processColumn)) return false;
+  const flags = rows.word(child, flagsColumn);
   if ((flags & remoteFlag) !== 0) return false;
-  const parentKind = kindOf(memory, parent);
+  const parentKind = kindOf(rows, parent);
   const childKind = flags & kindMask;
   const isCaller = parentKind === client || parentKind === producer;
   return !(isCaller && (childKind === server || childKind === consumer));
 }
 
-function kindOf(memory: SpanMemory, row: number): number {
-  return (memory.flags[row] as number) & kindMask;
+function kindOf(rows: SpanRows, row: number): number {
+  return rows.word(row, flagsColumn) & kindMask;
 }

@@ -1,4 +1,4 @@
-/** A span as the memory takes it in, and the bits of its flags. */
+/** A span as the memory takes it in, and the bits of its flags. Ids and hashes are signed words. */
 export interface RememberedSpan {
   idHigh: number;
   idLow: number;

@@ -1,12 +1,12 @@
 /**
  * The spans of the open windows, and of windows sealed a moment ago, so that parent and child find
- * each other whatever the order they arrive in. One row of typed arrays a span, about 80 bytes with
- * its table slots; rows grow on demand up to `spansMax`.
+ * each other whatever the order they arrive in. A row of `SpanRows` a span, in the order they came,
+ * about 80 bytes with its slots in the table; rows grow on demand up to `spansMax`.
  *
- *   byId      from span id and trace to row
- *   parentRow, firstChild, nextSibling   the tree of the rows, as far as it is known
- *   waiting   rows whose parent is not there
- *   links     (row, linked id, linked trace), in the order of rows
+ *   byId     from span id and trace to row
+ *   ranges   by segment, between which rows its own are; rows of others lie among them
+ *   waiting  rows whose parent is not there
+ *   links    (row, linked id, linked trace), in the order of rows
  *
  * `linkNew` looks parents up for the rows of a request while their slots are still in the cache;
  * who found none is asked again by `linkWaiting` before a window is sealed. A second table, by
@@ -15,38 +15,45 @@
  * A span id that is already there is a repetition, as an exporter's retry makes: it is not kept
  * again, so no child or edge is counted twice. What finds no room is refused.
  */
-import { grown } from "./grown.ts";
 import { IdTable } from "./id-table.ts";
 import type { Remembered, RememberedSpan } from "./remembered-span.ts";
+import {
+  durationColumn,
+  firstChildColumn,
+  flagsColumn,
+  idHighColumn,
+  idLowColumn,
+  keyColumn,
+  nextSiblingColumn,
+  parentColumn,
+  parentHighColumn,
+  parentLowColumn,
+  processColumn,
+  SpanRows,
+  segmentColumn,
+  startColumn,
+  traceColumn,
+} from "./span-rows.ts";
+
+export interface RowRange {
+  first: number;
+  end: number;
+}
 
 const rowsInitial = 1_024;
 const none = -1;
+const noRows: Readonly<RowRange> = { first: 0, end: 0 };
 
 export class SpanMemory {
   readonly spansMax: number;
   readonly linksMax: number;
+  readonly rows = new SpanRows();
   size = 0;
   linkCount = 0;
-  idHigh = new Uint32Array(rowsInitial);
-  idLow = new Uint32Array(rowsInitial);
-  parentHigh = new Uint32Array(rowsInitial);
-  parentLow = new Uint32Array(rowsInitial);
-  trace = new Uint32Array(rowsInitial);
-  process = new Uint32Array(rowsInitial);
-  startNs = new Float64Array(rowsInitial);
-  durationNs = new Float64Array(rowsInitial);
-  key = new Uint32Array(rowsInitial);
-  segment = new Uint32Array(rowsInitial);
-  flags = new Uint16Array(rowsInitial);
-  /** -1 for no parent, or one that is not there. */
-  parentRow = new Int32Array(rowsInitial);
-  firstChild = new Int32Array(rowsInitial);
-  nextSibling = new Int32Array(rowsInitial);
-  nextInSegment = new Int32Array(rowsInitial);
-  linkRow = new Uint32Array(rowsInitial);
-  linkHigh = new Uint32Array(rowsInitial);
-  linkLow = new Uint32Array(rowsInitial);
-  linkTrace = new Uint32Array(rowsInitial);
+  linkRow = new Int32Array(rowsInitial);
+  linkHigh = new Int32Array(rowsInitial);
+  linkLow = new Int32Array(rowsInitial);
+  linkTrace = new Int32Array(rowsInitial);
   readonly #byId: IdTable;
   #waiting = new Int32Array(rowsInitial);
   #waitingCount = 0;
@@ -54,41 +61,45 @@ export class SpanMemory {
   #linkedTo = 0;
   /** How many rows there were when the waiting ones were last asked. */
   #askedAt = 0;
-  readonly #firstInSegment = new Map<number, { row: number }>();
-  #head = { row: none };
-  #headSegment = none;
+  readonly #ranges = new Map<number, RowRange>();
+  #range: RowRange = { first: 0, end: 0 };
+  #rangeSegment = none;
 
   constructor(options: { spansMax: number; seed: number }) {
     this.spansMax = options.spansMax;
     this.linksMax = options.spansMax;
-    this.#byId = new IdTable(options.seed, rowsInitial);
+    this.#byId = new IdTable(options.seed, this.rows);
   }
 
   /** Copies the span in; its row is `size - 1` when kept. */
   remember(span: RememberedSpan): Remembered {
-    if (this.size === this.spansMax) return "full";
-    if (this.size === this.idHigh.length) this.#grow();
-    const slot = this.#byId.slotOf(this, span.idHigh, span.idLow, span.trace);
+    const row = this.size;
+    if (row === this.spansMax) return "full";
+    if (row === this.#byId.room) this.#growTable();
+    const slot = this.#byId.slotOf(span.idHigh | 0, span.idLow | 0, span.trace | 0);
     if (slot === none) return "full";
     if (this.#byId.rowAt(slot) !== none) return "repeated";
-    const row = this.size;
+    const { rows } = this;
+    if (row === rows.room) rows.addRoom();
     this.#byId.put(slot, row, span.idLow);
-    this.idHigh[row] = span.idHigh;
-    this.idLow[row] = span.idLow;
-    this.parentHigh[row] = span.parentHigh;
-    this.parentLow[row] = span.parentLow;
-    this.trace[row] = span.trace;
-    this.process[row] = span.process;
-    this.startNs[row] = span.startNs;
-    this.durationNs[row] = span.durationNs;
-    this.key[row] = span.key;
-    this.segment[row] = span.segment;
-    this.flags[row] = span.flags;
-    this.parentRow[row] = none;
-    this.firstChild[row] = none;
-    this.nextSibling[row] = none;
-    this.#addToSegment(row);
-    this.size++;
+    const words = rows.blockOf(row);
+    const at = rows.startOf(row);
+    words[at + idHighColumn] = span.idHigh;
+    words[at + idLowColumn] = span.idLow;
+    words[at + parentHighColumn] = span.parentHigh;
+    words[at + parentLowColumn] = span.parentLow;
+    words[at + traceColumn] = span.trace;
+    words[at + processColumn] = span.process;
+    words[at + keyColumn] = span.key;
+    words[at + segmentColumn] = span.segment;
+    words[at + flagsColumn] = span.flags;
+    words[at + parentColumn] = none;
+    words[at + firstChildColumn] = none;
+    words[at + nextSiblingColumn] = none;
+    rows.setTime(row, startColumn, span.startNs);
+    rows.setTime(row, durationColumn, span.durationNs);
+    this.#addToRange(row, span.segment);
+    this.size = row + 1;
     return "kept";
   }
 
@@ -107,25 +118,24 @@ export class SpanMemory {
 
   /** The row of this span, or -1. */
   find(idHigh: number, idLow: number, trace: number): number {
-    const slot = this.#byId.slotOf(this, idHigh, idLow, trace);
+    const slot = this.#byId.slotOf(idHigh | 0, idLow | 0, trace | 0);
     return slot === none ? none : this.#byId.rowAt(slot);
   }
 
   hasParent(row: number): boolean {
-    return this.parentHigh[row] !== 0 || this.parentLow[row] !== 0;
+    const { rows } = this;
+    return (rows.word(row, parentHighColumn) | rows.word(row, parentLowColumn)) !== 0;
   }
 
-  /** The first row of a segment; `nextInSegment` leads on, -1 ends. */
-  firstInSegment(segment: number): number {
-    return this.#firstInSegment.get(segment)?.row ?? none;
+  /** Where the rows of a segment are; not all rows there are its own. */
+  rangeOf(segment: number): Readonly<RowRange> {
+    return this.#ranges.get(segment) ?? noRows;
   }
 
   /** Finds the parents of the rows remembered since the last call. */
   linkNew(): void {
     for (let row = this.#linkedTo; row < this.size; row++) {
-      if (this.hasParent(row) && !this.#linkToParent(row)) {
-        this.#waiting[this.#waitingCount++] = row;
-      }
+      if (this.hasParent(row) && !this.#linkToParent(row)) this.#wait(row);
     }
     this.#linkedTo = this.size;
   }
@@ -143,21 +153,27 @@ export class SpanMemory {
     this.#waitingCount = kept;
   }
 
+  /** Makes the span one of another segment, which is known to be found and not to be reported. */
+  moveToSegment(row: number, segment: number): void {
+    this.rows.setWord(row, segmentColumn, segment);
+  }
+
   /** Forgets the spans of these segments and closes the gaps they leave. */
   release(segments: ReadonlySet<number>): void {
     this.linkNew();
     const moved = this.#closeGaps(segments);
-    this.#firstInSegment.clear();
-    this.#headSegment = none;
-    this.firstChild.fill(none, 0, this.size);
+    const { rows } = this;
+    this.#ranges.clear();
+    this.#rangeSegment = none;
     this.#waitingCount = 0;
+    for (let row = 0; row < this.size; row++) rows.setWord(row, firstChildColumn, none);
     for (let row = 0; row < this.size; row++) {
-      this.#addToSegment(row);
-      const parent = this.parentRow[row] as number;
+      this.#addToRange(row, rows.word(row, segmentColumn));
+      const parent = rows.word(row, parentColumn);
       const to = parent === none ? none : (moved[parent] as number);
       if (to !== none) this.#adopt(row, to);
-      else this.parentRow[row] = none;
-      if (to === none && this.hasParent(row)) this.#waiting[this.#waitingCount++] = row;
+      else rows.setWord(row, parentColumn, none);
+      if (to === none && this.hasParent(row)) this.#wait(row);
     }
     this.#linkedTo = this.size;
     this.#askedAt = 0;
@@ -166,19 +182,20 @@ export class SpanMemory {
 
   /** Moves rows and links to the front; gives where each row went, -1 for those forgotten. */
   #closeGaps(segments: ReadonlySet<number>): Int32Array {
+    const { rows } = this;
     const moved = new Int32Array(this.size).fill(none);
-    const columns = this.#columns();
     let to = 0;
-    for (let from = 0; from < this.size; ) {
-      let end = from;
-      for (; end < this.size && !segments.has(this.segment[end] as number); end++) {
-        moved[end] = to + end - from;
+    let segment = none;
+    let isGone = false;
+    for (let from = 0; from < this.size; from++) {
+      // Long runs are of one segment.
+      if (rows.word(from, segmentColumn) !== segment) {
+        segment = rows.word(from, segmentColumn);
+        isGone = segments.has(segment);
       }
-      // Rows come in the order of time, so what stays is a few runs, moved whole.
-      for (const column of columns) column.copyWithin(to, from, end);
-      to += end - from;
-      from = end;
-      while (from < this.size && segments.has(this.segment[from] as number)) from++;
+      if (isGone) continue;
+      rows.copy(to, from);
+      moved[from] = to++;
     }
     this.size = to;
     let kept = 0;
@@ -195,33 +212,38 @@ export class SpanMemory {
     return moved;
   }
 
-  /** Makes the table anew, with room for as many rows as there is room for. */
+  /** Makes the table anew. */
   #enterAll(): void {
-    this.#byId.clear(this.idHigh.length);
+    const { rows } = this;
+    this.#byId.clear();
     for (let row = 0; row < this.size; row++) {
-      const idLow = this.idLow[row] as number;
-      const idHigh = this.idHigh[row] as number;
-      const slot = this.#byId.freeSlotOf(idHigh, idLow, this.trace[row] as number);
+      const idLow = rows.word(row, idLowColumn);
+      const idHigh = rows.word(row, idHighColumn);
+      const slot = this.#byId.freeSlotOf(idHigh, idLow, rows.word(row, traceColumn));
       this.#byId.put(slot, row, idLow);
     }
   }
 
-  #addToSegment(row: number): void {
-    const segment = this.segment[row] as number;
-    if (segment !== this.#headSegment) {
-      this.#headSegment = segment;
-      this.#head = this.#firstInSegment.get(segment) ?? { row: none };
-      this.#firstInSegment.set(segment, this.#head);
+  #addToRange(row: number, segment: number): void {
+    if (segment !== this.#rangeSegment) {
+      this.#rangeSegment = segment;
+      this.#range = this.#ranges.get(segment) ?? { first: row, end: row };
+      this.#ranges.set(segment, this.#range);
     }
-    this.nextInSegment[row] = this.#head.row;
-    this.#head.row = row;
+    this.#range.end = row + 1;
+  }
+
+  #wait(row: number): void {
+    if (this.#waitingCount === this.#waiting.length) this.#waiting = doubled(this.#waiting);
+    this.#waiting[this.#waitingCount++] = row;
   }
 
   #linkToParent(row: number): boolean {
+    const { rows } = this;
     const parent = this.find(
-      this.parentHigh[row] as number,
-      this.parentLow[row] as number,
-      this.trace[row] as number,
+      rows.word(row, parentHighColumn),
+      rows.word(row, parentLowColumn),
+      rows.word(row, traceColumn),
     );
     if (parent !== none) this.#adopt(row, parent);
     return parent !== none;
@@ -229,47 +251,30 @@ export class SpanMemory {
 
   /** A span that names itself as its parent has one, and is nobody's child. */
   #adopt(row: number, parent: number): void {
-    this.parentRow[row] = parent;
+    const { rows } = this;
+    rows.setWord(row, parentColumn, parent);
     if (parent === row) return;
-    this.nextSibling[row] = this.firstChild[parent] as number;
-    this.firstChild[parent] = row;
+    rows.setWord(row, nextSiblingColumn, rows.word(parent, firstChildColumn));
+    rows.setWord(parent, firstChildColumn, row);
   }
 
-  #columns(): (Uint32Array | Uint16Array | Int32Array | Float64Array)[] {
-    return [
-      ...[this.idHigh, this.idLow, this.parentHigh, this.parentLow, this.trace, this.process],
-      ...[this.startNs, this.durationNs, this.key, this.segment, this.flags, this.parentRow],
-    ];
-  }
-
-  /** Doubles the rows, and the table with them. */
-  #grow(): void {
+  /** Twice the slots. */
+  #growTable(): void {
     this.linkNew();
-    const rows = this.idHigh.length * 2;
-    this.idHigh = grown(this.idHigh, new Uint32Array(rows));
-    this.idLow = grown(this.idLow, new Uint32Array(rows));
-    this.parentHigh = grown(this.parentHigh, new Uint32Array(rows));
-    this.parentLow = grown(this.parentLow, new Uint32Array(rows));
-    this.trace = grown(this.trace, new Uint32Array(rows));
-    this.process = grown(this.process, new Uint32Array(rows));
-    this.startNs = grown(this.startNs, new Float64Array(rows));
-    this.durationNs = grown(this.durationNs, new Float64Array(rows));
-    this.key = grown(this.key, new Uint32Array(rows));
-    this.segment = grown(this.segment, new Uint32Array(rows));
-    this.flags = grown(this.flags, new Uint16Array(rows));
-    this.parentRow = grown(this.parentRow, new Int32Array(rows));
-    this.firstChild = grown(this.firstChild, new Int32Array(rows));
-    this.nextSibling = grown(this.nextSibling, new Int32Array(rows));
-    this.nextInSegment = grown(this.nextInSegment, new Int32Array(rows));
-    this.#waiting = grown(this.#waiting, new Int32Array(rows));
+    this.#byId.grow();
     this.#enterAll();
   }
 
   #growLinks(): void {
-    const links = this.linkRow.length * 2;
-    this.linkRow = grown(this.linkRow, new Uint32Array(links));
-    this.linkHigh = grown(this.linkHigh, new Uint32Array(links));
-    this.linkLow = grown(this.linkLow, new Uint32Array(links));
-    this.linkTrace = grown(this.linkTrace, new Uint32Array(links));
+    this.linkRow = doubled(this.linkRow);
+    this.linkHigh = doubled(this.linkHigh);
+    this.linkLow = doubled(this.linkLow);
+    this.linkTrace = doubled(this.linkTrace);
   }
+}
+
+function doubled(from: Int32Array): Int32Array<ArrayBuffer> {
+  const to = new Int32Array(from.length * 2);
+  to.set(from);
+  return to;
 }

@@ -234,7 +234,9 @@ function answer(request: IncomingMessage, response: ServerResponse, content: Ans
     "content-length": Buffer.byteLength(content.body),
     ...content.headers,
   });
-  response.end(request.method === "HEAD" ? undefined : content.body);
+  // Nothing in place of an empty body: head and end are one write then.
+  const isEmpty = request.method === "HEAD" || content.body.length === 0;
+  response.end(isEmpty ? undefined : content.body);
   discardRest(request);
 }
 

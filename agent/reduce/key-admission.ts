@@ -11,6 +11,7 @@
  */
 import {
   builtInDimensions,
+  findKey,
   intern,
   type KeyId,
   type KeyTable,
@@ -41,8 +42,6 @@ export interface KeyAdmission {
   /** The key's id in the table, folded where there is no room. */
   admit(key: readonly string[]): Admission;
 }
-
-type Branch = ReadonlyMap<string, Branch | KeyId>;
 
 const wholeKeysShare = 0.75;
 /** As many as `span.kind` has. */
@@ -89,7 +88,7 @@ export function createKeyAdmission(table: KeyTable, limits: KeyLimits): KeyAdmis
       let folded = 0;
       for (const cap of caps) if (!isAllowed(cap, values)) folded |= foldAt(values, cap.dimension);
       for (let step = 0; step <= order.length; step++) {
-        const known = find(table, values);
+        const known = findKey(table, values);
         if (known !== undefined) return { key: known, folded };
         if (table.size < roomAfter(step, order.length, limits.keysMax)) break;
         if (step < order.length) folded |= foldAt(values, order[step] as number);
@@ -139,12 +138,4 @@ function foldAt(values: string[], dimension: number): number {
   if (value === overflowValue || (value === "" && dimension === peerDimension)) return 0;
   values[dimension] = overflowValue;
   return value === "" ? 0 : 1 << dimension;
-}
-
-function find(table: KeyTable, key: readonly string[]): KeyId | undefined {
-  let node: Branch | KeyId | undefined = table.root;
-  for (let index = 0; index < key.length && node !== undefined; index++) {
-    node = (node as Branch).get(key[index] as string);
-  }
-  return node as KeyId | undefined;
 }

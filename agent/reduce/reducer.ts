@@ -112,6 +112,7 @@ export class Reducer {
   readonly #retries: RetryMemory;
   #resourceIndex = -1;
   #segment: Segment | undefined;
+  #isLate = false;
   /** Ends in nanoseconds since the epoch, of which it is known that `#segment` takes them. */
   #segmentFromNs = 0;
   #segmentToNs = Number.NEGATIVE_INFINITY;
@@ -217,6 +218,7 @@ export class Reducer {
       this.#refused.crowded++;
       return false;
     }
+    this.#isLate = this.#options.windows.isLate(startMs);
     // Whole milliseconds, so an end is within these exactly when its millisecond is.
     const { epochMs } = this.#options;
     const fromMs = Math.max(startMs, oldestEndMs(nowMs));
@@ -256,7 +258,7 @@ export class Reducer {
   #count(segment: Segment, flags: number, folded: number): void {
     segment.spans++;
     if ((flags & failedFlag) !== 0) segment.errors++;
-    if (this.#options.windows.isLate(segment.windowStartMs)) {
+    if (this.#isLate) {
       segment.late++;
       this.#metrics.late.add();
     }
@@ -284,7 +286,7 @@ export class Reducer {
     const { memory } = this.#options;
     const row = this.#row;
     readIds(table, span, row);
-    row.process = this.#resource[0] as number;
+    row.process = (this.#resource[0] as number) | 0;
     const isFar = isRemote(table.spans[span + flagsColumn] as number);
     row.flags = flags | (isFar ? remoteFlag : 0);
     const outcome = memory.remember(row);

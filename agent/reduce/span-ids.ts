@@ -19,10 +19,10 @@ export function readIds(table: TraceTable, span: number, row: RememberedSpan): v
   const { spans, view } = table;
   const spanId = spans[span + spanIdAt] as number;
   const parentId = spans[span + parentIdAt] as number;
-  row.idHigh = view.getUint32(spanId);
-  row.idLow = view.getUint32(spanId + 4);
-  row.parentHigh = parentId === 0 ? 0 : view.getUint32(parentId);
-  row.parentLow = parentId === 0 ? 0 : view.getUint32(parentId + 4);
+  row.idHigh = view.getInt32(spanId);
+  row.idLow = view.getInt32(spanId + 4);
+  row.parentHigh = parentId === 0 ? 0 : view.getInt32(parentId);
+  row.parentLow = parentId === 0 ? 0 : view.getInt32(parentId + 4);
   row.trace = hashAt(view, spans[span + traceIdAt] as number);
 }
 
@@ -36,11 +36,11 @@ export function linkSpan(table: TraceTable, span: number, memory: SpanSink): num
   for (let at = first * linkWords; kept < count; kept++, at += linkWords) {
     const trace = hashAt(view, links[at] as number);
     const spanId = links[at + 1] as number;
-    if (!memory.link(view.getUint32(spanId), view.getUint32(spanId + 4), trace)) break;
+    if (!memory.link(view.getInt32(spanId), view.getInt32(spanId + 4), trace)) break;
   }
   return linkCount - kept;
 }
 
 function hashAt(view: DataView, traceId: number): number {
-  return traceHash(view.getUint32(traceId + 8), view.getUint32(traceId + 12));
+  return traceHash(view.getInt32(traceId + 8), view.getInt32(traceId + 12));
 }

@@ -9,9 +9,8 @@
  * cell together, so one wait serves fifteen spans. Everything added commutes, so the cells are
  * equal to the last bit. `drain` before a cell is read.
  */
-import type { Cell } from "../../sketch/cell.ts";
-import { addHistogram } from "../../sketch/histogram.ts";
-import { addHll } from "../../sketch/hll.ts";
+import type { CellTable } from "../../sketch/cell-table.ts";
+import { failedMark, slowMark } from "../../sketch/customer-column.ts";
 
 export interface CellEntry {
   cell: number;
@@ -22,12 +21,13 @@ export interface CellEntry {
   adjusted: number;
 }
 
-/** A span as it came: its duration counts. Without this the entry is a self time. */
-export const spanEntry = 1;
 /** Failed; of a self time, and so did no local child. */
-export const failedEntry = 2;
-export const slowEntry = 4;
+export const failedEntry = failedMark;
+export const slowEntry = slowMark;
+/** A span as it came: its duration counts. Without this the entry is a self time. */
+export const spanEntry = 4;
 export const customerEntry = 8;
+const marks = failedMark | slowMark;
 
 /** Half a mebibyte, which the second-level cache still holds. */
 const entriesMax = 16_384;
@@ -44,7 +44,9 @@ export class CellLog {
     ns: 0,
     adjusted: 0,
   };
-  readonly #cells: (Cell | undefined)[] = [];
+  /** By number: the table and the row in it. */
+  readonly #tables: (CellTable | undefined)[] = [];
+  readonly #rows: number[] = [];
   readonly #free: number[] = [];
   readonly #words = new Int32Array(entriesMax * entryWords);
   readonly #amounts = new Float64Array(entriesMax * entryAmounts);
@@ -53,15 +55,16 @@ export class CellLog {
   #count = 0;
 
   /** Gives the cell a number for entries. */
-  enter(cell: Cell): number {
-    const number = this.#free.pop() ?? this.#cells.length;
-    this.#cells[number] = cell;
+  enter(table: CellTable, row: number): number {
+    const number = this.#free.pop() ?? this.#tables.length;
+    this.#tables[number] = table;
+    this.#rows[number] = row;
     return number;
   }
 
   /** Takes the number back; what is noted for it must have been drained. */
   leave(number: number): void {
-    this.#cells[number] = undefined;
+    this.#tables[number] = undefined;
     this.#free.push(number);
   }
 
@@ -86,23 +89,26 @@ export class CellLog {
     const words = this.#words;
     const amounts = this.#amounts;
     let number = -1;
-    let cell: Cell | undefined;
+    let row = 0;
+    let table: CellTable | undefined;
     for (let place = 0; place < this.#count; place++) {
       const index = this.#order[place] as number;
       const at = index * entryWords;
       if (words[at] !== number) {
         number = words[at] as number;
-        cell = this.#cells[number];
+        table = this.#tables[number];
+        row = this.#rows[number] as number;
       }
       const flags = words[at + 1] as number;
       const ns = amounts[index * entryAmounts] as number;
+      const cells = table as CellTable;
       if ((flags & spanEntry) === 0) {
-        addSelfTime(cell as Cell, flags, ns);
+        cells.addSelfTime(row, flags & marks, ns);
         continue;
       }
-      addSpan(cell as Cell, flags, ns, amounts[index * entryAmounts + 1] as number);
+      cells.addSpan(row, flags & marks, ns, amounts[index * entryAmounts + 1] as number);
       if ((flags & customerEntry) !== 0) {
-        addCustomer(cell as Cell, flags, words[at + 2] as number, words[at + 3] as number);
+        cells.customers.add(row, flags & marks, words[at + 2] as number, words[at + 3] as number);
       }
     }
     this.#count = 0;
@@ -110,10 +116,10 @@ export class CellLog {
 
   /** Counting sort by cell: `order` lists entries, those of a cell in the order they came. */
   #sort(): void {
-    if (this.#ends.length < this.#cells.length) {
-      this.#ends = new Int32Array(this.#cells.length * 2);
+    if (this.#ends.length < this.#tables.length) {
+      this.#ends = new Int32Array(this.#tables.length * 2);
     }
-    const ends = this.#ends.fill(0, 0, this.#cells.length);
+    const ends = this.#ends.fill(0, 0, this.#tables.length);
     const words = this.#words;
     const size = this.#count * entryWords;
     for (let at = 0; at < size; at += entryWords) {
@@ -121,7 +127,7 @@ export class CellLog {
       ends[number] = (ends[number] as number) + 1;
     }
     let end = 0;
-    for (let number = 0; number < this.#cells.length; number++) {
+    for (let number = 0; number < this.#tables.length; number++) {
       end += ends[number] as number;
       ends[number] = end;
     }
@@ -132,24 +138,4 @@ export class CellLog {
       this.#order[place] = index;
     }
   }
-}
-
-function addSpan(cell: Cell, flags: number, ns: number, adjusted: number): void {
-  cell.count++;
-  cell.adjusted = Math.min(cell.adjusted + adjusted, Number.MAX_SAFE_INTEGER);
-  if ((flags & failedEntry) !== 0) cell.errors++;
-  if ((flags & slowEntry) !== 0) cell.slow++;
-  addHistogram(cell.durationNs, ns);
-}
-
-function addCustomer(cell: Cell, flags: number, low: number, high: number): void {
-  addHll(cell.customers, low, high);
-  if ((flags & failedEntry) !== 0) addHll(cell.customersFailed, low, high);
-  if ((flags & slowEntry) !== 0) addHll(cell.customersSlow, low, high);
-}
-
-function addSelfTime(cell: Cell, flags: number, ns: number): void {
-  if ((flags & failedEntry) !== 0) cell.originErrors++;
-  if ((flags & slowEntry) !== 0) cell.originSlow++;
-  addHistogram(cell.selfNs, ns);
 }

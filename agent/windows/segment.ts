@@ -4,7 +4,7 @@
  * every slow count of a batch was made by one revision.
  */
 
-import { type Cube, cellOf, createCube } from "../../sketch/cube.ts";
+import { type Cube, createCube } from "../../sketch/cube.ts";
 import { bucketIndexMax } from "../../sketch/histogram.ts";
 import { addHll, createHll, type Hll } from "../../sketch/hll.ts";
 import { builtInDimensions, type CompositeKey, type KeyId } from "../../sketch/key.ts";
@@ -94,7 +94,7 @@ export function countFolded(segment: Segment, folded: number, spans: number): vo
 export function cellNumberOf(segment: Segment, id: KeyId, log: CellLog): number {
   const known = segment.cellNumbers[id];
   if (known !== undefined) return known;
-  const number = log.enter(cellOf(segment.cube, id));
+  const number = log.enter(segment.cube.cells, segment.cube.cells.rowFor(id));
   segment.cellNumbers[id] = number;
   return number;
 }

@@ -9,13 +9,13 @@
 import { createByteReader } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import type { Counter, Meter } from "../../base/meter.ts";
-import { mergeCell } from "../../sketch/cell.ts";
-import { cellOf, decodeCube } from "../../sketch/cube.ts";
+import { decodeCube } from "../../sketch/cube-codec.ts";
 import { mergeHll } from "../../sketch/hll.ts";
 import { decodeHll } from "../../sketch/hll-codec.ts";
 import { type CompositeKey, type KeyId, keyOf } from "../../sketch/key.ts";
 import type { BatchMaker } from "../batch-maker.ts";
 import { emptyRow } from "../pairing/remembered-span.ts";
+import { flagsColumn, segmentColumn } from "../pairing/span-rows.ts";
 import { reducerMetrics, workerSpansLost } from "../reduce/reducer-metrics.ts";
 import { admitKey, countFolded, type Segment } from "../windows/segment.ts";
 import type { RowsMessage, SealedMessage, SegmentKeys } from "./messages.ts";
@@ -92,12 +92,14 @@ export class WorkerIntake {
       home.thresholds.revision === sealed.thresholdsRevision,
       "all workers take the same thresholds for a window",
     );
-    for (const [id, cell] of cube.cells) {
-      const admission = admitKey(home, keyOf(cube.keys, id));
-      mergeCell(cellOf(home.cube, admission.key), cell);
+    const { cells } = home.cube;
+    for (let row = 0; row < cube.cells.size; row++) {
+      const admission = admitKey(home, keyOf(cube.keys, cube.cells.keyOf(row)));
+      cells.merge(cells.rowFor(admission.key), cube.cells, row);
       if (admission.folded === 0) continue;
-      this.#metrics.folded.add(cell.count);
-      countFolded(home, admission.folded, cell.count);
+      const count = cube.cells.countOf(row);
+      this.#metrics.folded.add(count);
+      countFolded(home, admission.folded, count);
     }
     mergeHll(home.demand, decodeHll(createByteReader(sealed.demand)));
     for (const [dimension, spans] of sealed.foldedSpans.entries()) {
@@ -117,16 +119,15 @@ export class WorkerIntake {
       if (home !== undefined) shadows.set(home.id, windows.createShadow(home));
     }
     this.#open.clear();
+    const { rows } = memory;
     let lost = waiting;
     for (let row = 0; row < memory.size; row++) {
-      const shadow = shadows.get(memory.segment[row] as number);
-      const owner = ((memory.flags[row] as number) >> ownerShift) & ownerMask;
+      const shadow = shadows.get(rows.word(row, segmentColumn));
+      const owner = (rows.word(row, flagsColumn) >> ownerShift) & ownerMask;
       if (shadow === undefined || owner !== this.#owner) continue;
-      memory.segment[row] = shadow;
+      memory.moveToSegment(row, shadow);
       lost++;
     }
-    // Rows are chained by segment, and are chained anew when gaps are closed.
-    if (lost > waiting) memory.release(new Set());
     this.#spansLost.add(lost);
     return lost;
   }

@@ -9,7 +9,7 @@ import { createByteWriter } from "../../base/bytes.ts";
 import type { Cancel, Clock } from "../../base/clock.ts";
 import type { Meter } from "../../base/meter.ts";
 import { type Result, refuse } from "../../base/result.ts";
-import { encodeCube } from "../../sketch/cube.ts";
+import { encodeCube } from "../../sketch/cube-codec.ts";
 import { encodeHll } from "../../sketch/hll-codec.ts";
 import { openKeysMax } from "../reduce/key-admission.ts";
 import { type Ingested, Reducer } from "../reduce/reducer.ts";

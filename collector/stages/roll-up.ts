@@ -8,10 +8,10 @@
  *   call       all calls of a service to one far side are they to blame?
  *   key        one composite key                      which attributes are to blame?
  */
-import type { Cell } from "../../sketch/cell.ts";
+import type { CellView } from "../../sketch/cell-table.ts";
 import type { Cube } from "../../sketch/cube.ts";
-import { createHistogram, type Histogram, mergeHistogram } from "../../sketch/histogram.ts";
-import { createHll, type Hll, mergeHll } from "../../sketch/hll.ts";
+import { createHistogram, type Histogram } from "../../sketch/histogram.ts";
+import { createHll, type Hll } from "../../sketch/hll.ts";
 import { type CompositeKey, keyOf } from "../../sketch/key.ts";
 import type { Signal } from "../../wire/api-types.ts";
 
@@ -88,7 +88,7 @@ export function rollUp(cube: Cube, isSlowKnown: IsSlowKnown): RolledUp {
     addDurations(operations, { id, ...named }, cell);
     const seen = customersSeen.get(service) ?? createHll();
     customersSeen.set(service, seen);
-    mergeHll(seen, cell.customers);
+    cell.addCustomersTo(seen, "all");
     for (const signal of signals) {
       if (signal === "slow" && !isSlowKnown(id)) continue;
       for (const name of rowNames(named, signal)) addCell(rows, name, cell);
@@ -100,7 +100,7 @@ export function rollUp(cube: Cube, isSlowKnown: IsSlowKnown): RolledUp {
 function addDurations(
   operations: Map<string, OperationDurations>,
   name: Omit<OperationDurations, "durationNs">,
-  cell: Cell,
+  cell: CellView,
 ): void {
   let entry = operations.get(name.id);
   if (entry === undefined) {
@@ -108,7 +108,7 @@ function addDurations(
     entry = { id, service, operation, kind, peer, durationNs: createHistogram() };
     operations.set(id, entry);
   }
-  mergeHistogram(entry.durationNs, cell.durationNs);
+  cell.addDurationsTo(entry.durationNs);
 }
 
 /** The rows a key counts into. Spans inside a service count for blame only. */
@@ -134,7 +134,7 @@ function* rowNames(
   yield row("operation", { operation, kind, peer });
 }
 
-function addCell(rows: Map<string, SignalRow>, name: RowName, cell: Cell): void {
+function addCell(rows: Map<string, SignalRow>, name: RowName, cell: CellView): void {
   let row = rows.get(name.id);
   if (row === undefined) {
     row = { ...name, count: 0, bad: 0, originBad: 0, customersBad: undefined };
@@ -148,5 +148,5 @@ function addCell(rows: Map<string, SignalRow>, name: RowName, cell: Cell): void 
   row.originBad += originBad;
   if (bad === 0) return;
   row.customersBad ??= createHll();
-  mergeHll(row.customersBad, failed ? cell.customersFailed : cell.customersSlow);
+  cell.addCustomersTo(row.customersBad, failed ? "failed" : "slow");
 }

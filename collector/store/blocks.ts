@@ -8,9 +8,11 @@
  */
 import { createByteReader, createByteWriter } from "../../base/bytes.ts";
 import { ok, type Result } from "../../base/result.ts";
-import type { Cell, EdgeCell } from "../../sketch/cell.ts";
-import { type Cube, createCube, decodeCube, edgeName, encodeCube } from "../../sketch/cube.ts";
-import { type CompositeKey, intern, type KeyTable } from "../../sketch/key.ts";
+import type { CellTable } from "../../sketch/cell-table.ts";
+import { type Cube, createCube } from "../../sketch/cube.ts";
+import { decodeCube, encodeCube } from "../../sketch/cube-codec.ts";
+import type { EdgeTable } from "../../sketch/edge-table.ts";
+import { type CompositeKey, intern } from "../../sketch/key.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
 import { encodeHalfEdges } from "./half-edges.ts";
 
@@ -29,16 +31,29 @@ export interface Block extends BlockEntry {
   readonly bytes: Uint8Array;
 }
 
-/** Of a key that only edges or half-edges name there is no cell. */
+/** A row of somebody's table; nothing is copied before it is written. */
+export interface CellRow {
+  readonly cells: CellTable;
+  readonly row: number;
+  /** Customers hashed under another key say nothing about these. */
+  readonly isForeign: boolean;
+}
+
+export interface EdgeRow {
+  readonly edges: EdgeTable;
+  readonly row: number;
+}
+
+/** What is merged under a key; nothing for one that only edges or half-edges name. */
 export interface KeyedCell {
   readonly key: CompositeKey;
-  readonly cell: Cell | undefined;
+  readonly rows: readonly CellRow[];
 }
 
 export interface KeyedEdge {
   readonly caller: CompositeKey;
   readonly callee: CompositeKey;
-  readonly cell: EdgeCell;
+  readonly rows: readonly EdgeRow[];
 }
 
 export const blockKeysMax = 512;
@@ -51,30 +66,31 @@ export function encodeCells(
   cells: readonly KeyedCell[],
   firstPlace: number,
 ): Block {
-  const keys = cells.map(({ key }) => key);
-  const cube = {
-    ...createCube(0, dimensions, limits),
-    keys: sortedTable(dimensions, keys),
-  };
-  for (const [id, { cell }] of cells.entries()) if (cell !== undefined) cube.cells.set(id, cell);
+  const cube = createCube(0, dimensions, limits);
+  for (const [id, { key, rows }] of cells.entries()) {
+    // In order already, so no table has to be searched.
+    cube.keys.keys.push(key);
+    for (const row of rows) addCellRow(cube.cells, id, row);
+  }
   const writer = createByteWriter();
   writer.varint(firstPlace);
   encodeCube(writer, cube);
-  const [first = [], last = []] = [keys[0], keys.at(-1)];
+  const [first = [], last = []] = [cells[0]?.key, cells.at(-1)?.key];
   return { kind: "keys", first, last, count: cells.length, bytes: writer.finish() };
 }
 
-/** A table that is only read from: keys that are sorted already need no index to be written. */
-function sortedTable(dimensions: readonly string[], keys: CompositeKey[]): KeyTable {
-  return { dimensions, keysMax: keys.length, size: keys.length, keys, root: new Map() };
+function addCellRow(into: CellTable, id: number, { cells, row, isForeign }: CellRow): void {
+  const target = into.rowFor(id);
+  if (isForeign) into.mergeWithoutCustomers(target, cells, row);
+  else into.merge(target, cells, row);
 }
 
 /** Edges in ascending order of caller, then callee. */
 export function encodeEdges(dimensions: readonly string[], edges: readonly KeyedEdge[]): Block {
   const cube = createCube(0, dimensions, limits);
-  for (const { caller, callee, cell } of edges) {
-    const [from, to] = [intern(cube.keys, caller), intern(cube.keys, callee)];
-    cube.edges.set(edgeName(from, to), { caller: from, callee: to, cell });
+  for (const { caller, callee, rows } of edges) {
+    const target = cube.edges.rowFor(intern(cube.keys, caller), intern(cube.keys, callee));
+    for (const { edges: from, row } of rows) cube.edges.merge(target, from, row);
   }
   const writer = createByteWriter();
   encodeCube(writer, cube);

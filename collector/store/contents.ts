@@ -3,8 +3,9 @@
  * are their places in ascending order, so equal contents give equal blocks.
  */
 import { ok, type Result } from "../../base/result.ts";
-import { type Cube, createCube, edgeName } from "../../sketch/cube.ts";
-import { builtInDimensions, compareKeys, intern, type KeyId, keyOf } from "../../sketch/key.ts";
+import { type Cube, createCube, mergeEdges } from "../../sketch/cube.ts";
+import { builtInDimensions, intern, type KeyId, keyOf } from "../../sketch/key.ts";
+import { rankKeys } from "../../sketch/key-ranks.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
 import {
   type Block,
@@ -27,27 +28,29 @@ export interface WindowContents {
 /** What was stored under other limits is still read. */
 const storedLimits = { keysMax: 2 ** 22, edgesMax: 2 ** 22 };
 
-/** The same contents in canonical form; the cells are those of the source, not copies. */
+/** The same contents in canonical form. */
 export function canonicalContents(source: WindowContents): WindowContents {
-  const { cube } = source;
-  const ids = cube.keys.keys.map((_, id) => id);
-  ids.sort((a, b) => compareKeys(keyOf(cube.keys, a), keyOf(cube.keys, b)));
-  const places = new Uint32Array(ids.length);
-  const keysMax = Math.max(cube.keys.keysMax, ids.length);
-  const { edgesMax, windowStartMs } = cube;
-  const sorted = createCube(windowStartMs, cube.keys.dimensions, { keysMax, edgesMax });
-  for (const [place, id] of ids.entries()) {
-    places[id] = intern(sorted.keys, keyOf(cube.keys, id));
-    const cell = cube.cells.get(id);
-    if (cell !== undefined) sorted.cells.set(place, cell);
+  const { keys, cells, edges, windowStartMs } = source.cube;
+  const { order } = rankKeys(keys);
+  const places = new Uint32Array(order.length);
+  const sorted = createCube(windowStartMs, keys.dimensions, {
+    keysMax: Math.max(keys.keysMax, order.length),
+    edgesMax: edges.rowsMax,
+  });
+  for (const [place, id] of order.entries()) {
+    places[id] = place;
+    sorted.keys.keys.push(keyOf(keys, id));
+    const row = cells.rowOf(id);
+    if (row >= 0) sorted.cells.merge(sorted.cells.rowFor(place), cells, row);
   }
-  const edges = [...cube.edges.values()].map(({ caller, callee, cell }) => ({
-    caller: places[caller] as number,
-    callee: places[callee] as number,
-    cell,
-  }));
-  edges.sort((a, b) => a.caller - b.caller || a.callee - b.callee);
-  for (const edge of edges) sorted.edges.set(edgeName(edge.caller, edge.callee), edge);
+  const ends = Array.from({ length: edges.size }, (_, row) => ({
+    row,
+    caller: places[edges.callerOf(row)] as number,
+    callee: places[edges.calleeOf(row)] as number,
+  })).sort((a, b) => a.caller - b.caller || a.callee - b.callee);
+  for (const { row, caller, callee } of ends) {
+    sorted.edges.merge(sorted.edges.append(caller, callee), edges, row);
+  }
   const halfEdges = source.halfEdges
     .map((half) => ({ ...half, key: places[half.key] as number }))
     .sort(compareHalfEdges);
@@ -56,20 +59,22 @@ export function canonicalContents(source: WindowContents): WindowContents {
 
 /** The blocks of contents in canonical form. */
 export function encodeContents({ cube, halfEdges }: WindowContents): Block[] {
+  const { cells, edges } = cube;
   const { dimensions, keys } = cube.keys;
   const blocks: Block[] = [];
   for (let at = 0; at < keys.length; at += blockKeysMax) {
-    const cells = keys
-      .slice(at, at + blockKeysMax)
-      .map((key, index) => ({ key, cell: cube.cells.get(at + index) }));
-    blocks.push(encodeCells(dimensions, cells, at));
+    const part = keys.slice(at, at + blockKeysMax).map((key, index) => {
+      const row = cells.rowOf(at + index);
+      return { key, rows: row < 0 ? [] : [{ cells, row, isForeign: false }] };
+    });
+    blocks.push(encodeCells(dimensions, part, at));
   }
-  const edges = [...cube.edges.values()];
-  for (let at = 0; at < edges.length; at += blockKeysMax) {
-    const part = edges.slice(at, at + blockKeysMax).map(({ caller, callee, cell }) => ({
-      caller: keyOf(cube.keys, caller),
-      callee: keyOf(cube.keys, callee),
-      cell,
+  for (let at = 0; at < edges.size; at += blockKeysMax) {
+    const count = Math.min(blockKeysMax, edges.size - at);
+    const part = Array.from({ length: count }, (_, index) => ({
+      caller: keyOf(cube.keys, edges.callerOf(at + index)),
+      callee: keyOf(cube.keys, edges.calleeOf(at + index)),
+      rows: [{ edges, row: at + index }],
     }));
     blocks.push(encodeEdges(dimensions, part));
   }
@@ -108,8 +113,8 @@ export class ContentsReader {
     for (const [index, key] of part.keys.keys.entries()) {
       const id = intern(cube.keys, key);
       this.#idByPlace[firstPlace + index] = id;
-      const cell = part.cells.get(index);
-      if (cell !== undefined) cube.cells.set(id, cell);
+      const row = part.cells.rowOf(index);
+      if (row >= 0) cube.cells.merge(cube.cells.rowFor(id), part.cells, row);
     }
     return ok(undefined);
   }
@@ -119,11 +124,10 @@ export class ContentsReader {
     if (!decoded.ok) return decoded;
     const part = decoded.value;
     const cube = this.#cubeLike(part);
-    for (const { caller, callee, cell } of part.edges.values()) {
-      const from = intern(cube.keys, keyOf(part.keys, caller));
-      const to = intern(cube.keys, keyOf(part.keys, callee));
-      cube.edges.set(edgeName(from, to), { caller: from, callee: to, cell });
-    }
+    mergeEdges(cube.edges, part.edges, {
+      idOf: (id) => intern(cube.keys, keyOf(part.keys, id)),
+      drop: () => {},
+    });
     return ok(undefined);
   }
 

@@ -6,21 +6,22 @@
  * Above `keysMax` keys the last dimensions are folded for all of them and the merge starts over:
  * first the users' dimensions, then from the version, from the far side, from the operation on.
  */
-import { type Cell, type EdgeCell, mergeCell, mergeEdgeCell } from "../../sketch/cell.ts";
-import { createHll } from "../../sketch/hll.ts";
 import {
   builtInDimensions,
   type CompositeKey,
   compareKeys,
   dimensionsMax,
+  type KeyId,
   keyOf,
   overflowValue,
 } from "../../sketch/key.ts";
 import {
   type Block,
   blockKeysMax,
+  type CellRow,
   decodeCells,
   decodeEdges,
+  type EdgeRow,
   encodeCells,
   encodeEdges,
 } from "./blocks.ts";
@@ -107,21 +108,23 @@ class Merge {
   /** Undefined when there are more than `keysMax` keys. */
   async run(keysMax: number): Promise<Merged | undefined> {
     const { dimensions, foldFrom } = this.#target;
-    let cells: Entry<Cell>[] = [];
+    let cells: Entry<CellRow[]>[] = [];
     const flush = (): void => {
       if (cells.length === 0) return;
-      const keyed = cells.map(({ key, value }) => ({ key, cell: value }));
+      const keyed = cells.map(({ key, value }) => ({ key, rows: value }));
       this.#blocks.push(encodeCells(dimensions, keyed, this.#keys - cells.length));
       cells = [];
     };
     const finished = await mergeSorted({
       sources: this.#parts.map((part) => this.#cellsOf(part)),
-      merge: mergeCell,
+      merge: join,
       emit: (entry) => {
         cells.push(entry);
         this.#keys++;
-        this.#spans += entry.value.count;
-        this.#errors += entry.value.errors;
+        for (const { cells: from, row } of entry.value) {
+          this.#spans += from.countOf(row);
+          this.#errors += from.errorsOf(row);
+        }
         if (cells.length === blockKeysMax) flush();
         return this.#keys <= keysMax;
       },
@@ -136,12 +139,12 @@ class Merge {
 
   async #runEdges(): Promise<void> {
     const { dimensions } = this.#target;
-    let edges: Entry<EdgeCell>[] = [];
+    let edges: Entry<EdgeRow[]>[] = [];
     const flush = (): void => {
       const keyed = edges.map(({ key, value }) => ({
         caller: key.slice(0, dimensions.length),
         callee: key.slice(dimensions.length),
-        cell: value,
+        rows: value,
       }));
       if (keyed.length > 0) this.#blocks.push(encodeEdges(dimensions, keyed));
       edges = [];
@@ -149,7 +152,7 @@ class Merge {
     const sources = this.#parts.map((part) => this.#edgesOf(part));
     await mergeSorted({
       sources: this.#keepsOrderOfEdges() ? sources : [sortedOf(sources)],
-      merge: mergeEdgeCell,
+      merge: join,
       emit: (entry) => {
         edges.push(entry);
         if (edges.length === blockKeysMax) flush();
@@ -165,32 +168,32 @@ class Merge {
     return foldFrom >= dimensions.length && dimensions.length < dimensionsMax;
   }
 
-  async *#cellsOf(part: MergePart): AsyncGenerator<Entry<Cell>[]> {
+  async *#cellsOf(part: MergePart): AsyncGenerator<Entry<CellRow[]>[]> {
     const { segments, startMs, hashKeyId } = part;
-    const foreign = hashKeyId !== this.#target.hashKeyId;
+    const isForeign = hashKeyId !== this.#target.hashKeyId;
     for await (const bytes of segments.blocks(startMs, { kind: "keys", prefix: [] })) {
       const decoded = decodeCells(bytes);
       if (!decoded.ok) continue;
       const { keys, cells } = decoded.value.cube;
       const keyFor = this.#keyMap(keys.dimensions);
-      yield [...cells].map(([id, cell]) => ({
-        key: keyFor(keyOf(keys, id)),
-        value: foreign ? withoutCustomers(cell) : cell,
+      yield Array.from({ length: cells.size }, (_, row) => ({
+        key: keyFor(keyOf(keys, cells.keyOf(row))),
+        value: [{ cells, row, isForeign }],
       }));
     }
   }
 
-  async *#edgesOf({ segments, startMs }: MergePart): AsyncGenerator<Entry<EdgeCell>[]> {
+  async *#edgesOf({ segments, startMs }: MergePart): AsyncGenerator<Entry<EdgeRow[]>[]> {
     for await (const bytes of segments.blocks(startMs, { kind: "edges", prefix: [] })) {
       const decoded = decodeEdges(bytes);
       if (!decoded.ok) continue;
       const { keys, edges } = decoded.value;
       const keyFor = this.#keyMap(keys.dimensions);
-      const found = [...edges.values()].map(({ caller, callee, cell }) => ({
-        key: [...keyFor(keyOf(keys, caller)), ...keyFor(keyOf(keys, callee))],
-        value: cell,
+      const keyAt = (id: KeyId): CompositeKey => keyFor(keyOf(keys, id));
+      yield Array.from({ length: edges.size }, (_, row) => ({
+        key: [...keyAt(edges.callerOf(row)), ...keyAt(edges.calleeOf(row))],
+        value: [{ edges, row }],
       }));
-      yield found;
     }
   }
 
@@ -219,11 +222,7 @@ async function* sortedOf<T>(sources: readonly EntrySource<T>[]): AsyncGenerator<
   yield all.sort((a, b) => compareKeys(a.key, b.key));
 }
 
-function withoutCustomers(cell: Cell): Cell {
-  return {
-    ...cell,
-    customers: createHll(),
-    customersFailed: createHll(),
-    customersSlow: createHll(),
-  };
+/** Rows under one key; they are merged when their block is written. */
+function join<T>(target: T[], source: readonly T[]): void {
+  target.push(...source);
 }

@@ -6,14 +6,13 @@
  * dimensions, then version, region and environment, peer, operation; the service and the counts
  * of failed spans are never lost. Below three quarters of the limit nothing is folded.
  */
-import { copyCell, mergeCell, mergeEdgeCell } from "../../sketch/cell.ts";
-import { type Cube, createCube, edgeOf } from "../../sketch/cube.ts";
+import { type Cube, createCube, mergeEdges } from "../../sketch/cube.ts";
 import {
   builtInDimensions,
   type CompositeKey,
   dimensionsMax,
-  intern,
   internOrFold,
+  internWithin,
   type KeyId,
   type KeyTable,
   keyOf,
@@ -73,28 +72,30 @@ export function unionOf(
  * of `source` that `target` lacks is summed over.
  */
 export function addCube(target: Cube, source: Cube, losses: Losses): (sourceId: KeyId) => KeyId {
-  const idOf = createIdMap(target.keys, source.keys);
-  for (const [sourceId, cell] of source.cells) {
-    const { id, folded } = idOf(sourceId);
-    const known = target.cells.get(id);
-    if (known === undefined) target.cells.set(id, copyCell(cell));
-    else mergeCell(known, cell);
+  const placedAt = createIdMap(target.keys, source.keys);
+  const { cells } = source;
+  for (let row = 0; row < cells.size; row++) {
+    const { id, folded } = placedAt(cells.keyOf(row));
+    target.cells.merge(target.cells.rowFor(id), cells, row);
     if (folded !== "") {
-      losses.foldedSpans.set(folded, (losses.foldedSpans.get(folded) ?? 0) + cell.count);
+      const before = losses.foldedSpans.get(folded) ?? 0;
+      losses.foldedSpans.set(folded, before + cells.countOf(row));
     }
   }
-  for (const edge of source.edges.values()) {
-    const into = edgeOf(target, idOf(edge.caller).id, idOf(edge.callee).id);
-    if (into === undefined) losses.droppedCalls += edge.cell.count;
-    else mergeEdgeCell(into, edge.cell);
-  }
-  return (sourceId) => idOf(sourceId).id;
+  const idOf = (sourceId: KeyId): KeyId => placedAt(sourceId).id;
+  mergeEdges(target.edges, source.edges, {
+    idOf,
+    drop: (calls) => {
+      losses.droppedCalls += calls;
+    },
+  });
+  return idOf;
 }
 
 /** An empty cube for the same window and limits as `like`. */
 export function emptyLike(like: Cube, dimensions: readonly string[]): Cube {
   const { keysMax } = like.keys;
-  return createCube(like.windowStartMs, dimensions, { keysMax, edgesMax: like.edgesMax });
+  return createCube(like.windowStartMs, dimensions, { keysMax, edgesMax: like.edges.rowsMax });
 }
 
 interface Placed {
@@ -105,34 +106,30 @@ interface Placed {
 
 function createIdMap(target: KeyTable, source: KeyTable): (sourceId: KeyId) => Placed {
   const columns = target.dimensions.map((name) => source.dimensions.indexOf(name));
-  const views = levels.map((level) => viewOf(target, Math.floor(target.keysMax * level.share)));
-  const placed = new Map<KeyId, Placed>();
+  const isSame = columns.every((column, index) => column === index);
+  const placed: Placed[] = [];
   return (sourceId) => {
-    let known = placed.get(sourceId);
+    let known = placed[sourceId];
     if (known === undefined) {
       const key = keyOf(source, sourceId);
       known = place(
         target,
-        views,
-        columns.map((column) => (column < 0 ? "" : (key[column] as string))),
+        isSame ? key : columns.map((column) => (column < 0 ? "" : (key[column] as string))),
       );
-      placed.set(sourceId, known);
+      placed[sourceId] = known;
     }
     return known;
   };
 }
 
-/** The same table, taking new keys up to another limit. */
-function viewOf(table: KeyTable, keysMax: number): KeyTable {
-  const { dimensions, keys, root } = table;
-  return { dimensions, keys, root, keysMax, size: keys.length };
-}
-
-function place(target: KeyTable, views: readonly KeyTable[], key: CompositeKey): Placed {
+function place(target: KeyTable, key: CompositeKey): Placed {
+  const whole = levels[0] as FoldLevel;
+  const wholeId = internWithin(target, key, Math.floor(target.keysMax * whole.share));
+  if (wholeId !== noKey) return { id: wholeId, folded: whole.name };
   const values = [...key];
-  for (const [index, level] of levels.entries()) {
+  for (const level of levels) {
     fold(target.dimensions, values, level);
-    const id = intern(views[index] as KeyTable, values);
+    const id = internWithin(target, values, Math.floor(target.keysMax * level.share));
     if (id !== noKey) return { id, folded: level.name };
   }
   return { id: internOrFold(target, values), folded: "span.kind" };

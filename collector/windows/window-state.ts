@@ -1,5 +1,5 @@
 /** One window while batches are still added to it. */
-import { type Cube, type CubeLimits, createCube } from "../../sketch/cube.ts";
+import { type Cube, type CubeLimits, createCube, mergeCube } from "../../sketch/cube.ts";
 import type { WindowBatch } from "../../wire/sketch-batch.ts";
 import type { HalfEdgeInWindow } from "../decide.ts";
 import type { Block } from "../store/blocks.ts";
@@ -108,15 +108,13 @@ export function addStored(
 
 /** The same cube, taking new keys and edges up to other limits. */
 function withRoom(cube: Cube, { keysMax, edgesMax }: CubeLimits): Cube {
-  const { dimensions, keys, root } = cube.keys;
-  const table = {
-    ...{ dimensions, keys, root },
-    keysMax: Math.max(keysMax, keys.length),
-    get size() {
-      return keys.length;
-    },
-  };
-  return { ...cube, keys: table, edgesMax };
+  const { keys, edges } = cube;
+  const wider = createCube(cube.windowStartMs, keys.dimensions, {
+    keysMax: Math.max(keysMax, keys.size),
+    edgesMax: Math.max(edgesMax, edges.size),
+  });
+  mergeCube(wider, cube);
+  return wider;
 }
 
 export interface SealedWindow extends WindowContents {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SpanMemory } from "../../agent/pairing/span-memory.ts";
+import { segmentColumn, startColumn } from "../../agent/pairing/span-rows.ts";
 import { unionLength } from "../../agent/pairing/union-length.ts";
 import { cellsOf, edgesOf, type SpanLiteral, startTestAgent } from "./fixture.ts";
 
@@ -325,12 +326,14 @@ describe("span memory", () => {
         for (const [id, segment] of kept) {
           const row = memory.find(id % 7, id, 9);
           expect(row >= 0).toBe(segment !== 2);
-          if (row >= 0) expect(memory.startNs[row]).toBe(id);
+          if (row >= 0) expect(memory.rows.time(row, startColumn)).toBe(id);
         }
         let count = 0;
         for (const segment of [1, 2, 3]) {
-          let row = memory.firstInSegment(segment);
-          for (; row >= 0; row = memory.nextInSegment[row] as number) count++;
+          const { first, end } = memory.rangeOf(segment);
+          for (let row = first; row < end; row++) {
+            if (memory.rows.word(row, segmentColumn) === segment) count++;
+          }
         }
         expect(count).toBe(memory.size);
       }),

@@ -8,8 +8,8 @@ import { type Collector, createCollector } from "../../collector/collector.ts";
 import { type CollectorConfig, defaultCollectorConfig } from "../../collector/config.ts";
 import type { ClosedWindow, Decider, IncidentEvent } from "../../collector/decide.ts";
 import { createFileStore, type Store } from "../../collector/store/store.ts";
-import { adjustedUnit } from "../../sketch/cell.ts";
-import { type Cube, cellOf, createCube, edgeOf } from "../../sketch/cube.ts";
+import { adjustedUnit, createCell, createEdgeCell } from "../../sketch/cell.ts";
+import { addCell, addEdge, type Cube, createCube } from "../../sketch/cube.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { addHll } from "../../sketch/hll.ts";
 import { builtInDimensions, intern } from "../../sketch/key.ts";
@@ -113,7 +113,7 @@ function addSpan(cube: Cube, span: SpanSpec): void {
   const { service = "shop", operation = "GET /", version = "", region = "", user = [] } = span;
   const users = cube.keys.dimensions.slice(builtInDimensions.length).map((_, i) => user[i] ?? "");
   const key = intern(cube.keys, [service, operation, "server", "", version, "", region, ...users]);
-  const cell = cellOf(cube, key);
+  const cell = createCell();
   const ns = (span.ms ?? 5) * 1e6;
   cell.count++;
   cell.adjusted += adjustedUnit;
@@ -127,11 +127,10 @@ function addSpan(cube: Cube, span: SpanSpec): void {
       addHll(cell.customersFailed, span.customer, span.customer * 77_773);
     }
   }
-  const edge = edgeOf(cube, key, key);
-  if (edge !== undefined) {
-    edge.count++;
-    addHistogram(edge.gapNs, ns);
-  }
+  addCell(cube, key, cell);
+  const edge = { ...createEdgeCell(), count: 1 };
+  addHistogram(edge.gapNs, ns);
+  addEdge(cube, { caller: key, callee: key }, edge);
 }
 
 export interface SeenWindow {

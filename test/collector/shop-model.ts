@@ -4,9 +4,9 @@
  */
 import type { Prng } from "../../base/prng.ts";
 import { adjustedUnit } from "../../sketch/cell.ts";
-import { type Cube, cellOf, createCube, edgeOf } from "../../sketch/cube.ts";
-import { addHistogram, bucketIndex } from "../../sketch/histogram.ts";
-import { addHll } from "../../sketch/hll.ts";
+import { type Cube, createCube } from "../../sketch/cube.ts";
+import { failedMark, slowMark } from "../../sketch/customer-column.ts";
+import { bucketIndex } from "../../sketch/histogram.ts";
 import { builtInDimensions, intern, type KeyId } from "../../sketch/key.ts";
 import type { Thresholds } from "../../wire/agent-link.ts";
 
@@ -196,11 +196,10 @@ function call(context: Context, from: Visit, step: Step): Outcome & { slow: bool
     operation: step.operation,
     origin: { failed: true, slow: true },
   });
-  const edge = edgeOf(cube, made.key, answered.key);
-  if (edge === undefined) throw new Error("more edges than the model's cube holds");
-  edge.count += 1;
-  if (answered.failed) edge.errors += 1;
-  addHistogram(edge.gapNs, Math.round(gapMs * 1e6));
+  const edge = cube.edges.rowFor(made.key, answered.key);
+  if (edge < 0) throw new Error("more edges than the model's cube holds");
+  cube.edges.addCalls(edge, 1, answered.failed ? 1 : 0);
+  cube.edges.gaps.add(edge, Math.round(gapMs * 1e6));
   const { failed, troubled, unusable } = answered;
   return { ms, failed, troubled, slow: made.slow, unusable };
 }
@@ -234,25 +233,19 @@ function recordSpan(context: Context, visit: Visit, span: Span): { key: KeyId; s
     visit.cartSize,
   ]);
   if (key === undefined || key < 0) throw new Error("more keys than the model's cube holds");
-  const cell = cellOf(cube, key);
+  const { cells } = cube;
+  const row = cells.rowFor(key);
   const durationNs = Math.round(span.ms * 1e6);
   const bucket = shop.slowBuckets.get([service, operation, span.kind, span.peer].join("\0"));
   const slow = bucket !== undefined && bucketIndex(durationNs) > bucket;
-  cell.count += 1;
-  cell.adjusted += adjustedUnit;
-  addHistogram(cell.durationNs, durationNs);
+  const marks = (failed: boolean, late: boolean): number =>
+    (failed ? failedMark : 0) | (late ? slowMark : 0);
+  const bad = marks(span.failed, slow);
+  cells.addSpan(row, bad, durationNs, adjustedUnit);
+  const { origin } = span;
+  cells.addSelfTime(row, bad & marks(origin.failed, origin.slow), durationNs);
   const [low, high] = hashOf(customer.id);
-  addHll(cell.customers, low, high);
-  if (span.failed) {
-    cell.errors += 1;
-    if (span.origin.failed) cell.originErrors += 1;
-    addHll(cell.customersFailed, low, high);
-  }
-  if (slow) {
-    cell.slow += 1;
-    if (span.origin.slow) cell.originSlow += 1;
-    addHll(cell.customersSlow, low, high);
-  }
+  cells.customers.add(row, bad, low, high);
   return { key, slow };
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createPrng } from "../../base/prng.ts";
 import { createDecider } from "../../collector/stages/decider.ts";
-import type { Cube } from "../../sketch/cube.ts";
-import { type KeyId, keyOf } from "../../sketch/key.ts";
+import { addCell, addEdge, type Cube, createCube } from "../../sketch/cube.ts";
+import { intern, type KeyId, keyOf } from "../../sketch/key.ts";
 import type { IncidentDetail } from "../../wire/api-types.ts";
 import {
   applyThresholds,
@@ -54,9 +54,16 @@ function check(plan: Plan): Run {
       isTroubled ? { requests: requests + flood, flood, trouble } : { requests },
     );
     const windowEndMs = windowStartMs + windowMs;
-    if (isSilent) removeServices(cube, silent.services);
     const coverage = isSilent ? 0.7 : 1;
-    const window = { cube, halfEdges: [], coverage, revised: false, windowStartMs, windowEndMs };
+    const seen = isSilent ? withoutServices(cube, silent.services) : cube;
+    const window = {
+      cube: seen,
+      halfEdges: [],
+      coverage,
+      revised: false,
+      windowStartMs,
+      windowEndMs,
+    };
     const decision = decider.decide(window, windowEndMs + 5_000);
     events.push(...decision.events.map(({ type }) => type));
     applyThresholds(shop, decider.thresholds());
@@ -65,12 +72,19 @@ function check(plan: Plan): Run {
 }
 
 /** What the window looks like while the agents of these services are silent. */
-function removeServices(cube: Cube, services: readonly string[]): void {
-  const isOf = (id: KeyId): boolean => services.includes(keyOf(cube.keys, id)[0] as string);
-  for (const id of cube.cells.keys()) if (isOf(id)) cube.cells.delete(id);
-  for (const [name, { caller, callee }] of cube.edges) {
-    if (isOf(caller) || isOf(callee)) cube.edges.delete(name);
+function withoutServices(cube: Cube, services: readonly string[]): Cube {
+  const { keys, cells, edges, windowStartMs } = cube;
+  const isOf = (id: KeyId): boolean => services.includes(keyOf(keys, id)[0] as string);
+  const left = createCube(windowStartMs, keys.dimensions, {
+    keysMax: keys.keysMax,
+    edgesMax: edges.rowsMax,
+  });
+  for (const key of keys.keys) intern(left.keys, key);
+  for (const [id, cell] of cells) if (!isOf(id)) addCell(left, id, cell);
+  for (const { caller, callee, cell } of edges.values()) {
+    if (!isOf(caller) && !isOf(callee)) addEdge(left, { caller, callee }, cell);
   }
+  return left;
 }
 
 const faults: readonly {

@@ -5,9 +5,9 @@ import type { Disk } from "../../base/disk.ts";
 import { canonicalContents, encodeContents } from "../../collector/store/contents.ts";
 import type { NewSegment } from "../../collector/store/segments.ts";
 import { createFileStore, type FileStoreOptions, type Store } from "../../collector/store/store.ts";
-import { encodeCell } from "../../sketch/cell.ts";
-import { type Cube, createCube, mergeCube } from "../../sketch/cube.ts";
-import { builtInDimensions, keyOf } from "../../sketch/key.ts";
+import { addCell, type Cube, createCube, mergeCube } from "../../sketch/cube.ts";
+import { encodeCube } from "../../sketch/cube-codec.ts";
+import { builtInDimensions, intern, keyOf } from "../../sketch/key.ts";
 import { batchOf, type SpanSpec } from "./fixture.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
@@ -90,8 +90,10 @@ export async function openMemoryStore(options: Partial<FileStoreOptions> = {}) {
 export function cellsOf(cube: Cube): Map<string, string> {
   const cells = new Map<string, string>();
   for (const [id, cell] of cube.cells) {
+    const alone = createCube(0, cube.keys.dimensions, { keysMax: 1, edgesMax: 0 });
+    addCell(alone, intern(alone.keys, keyOf(cube.keys, id)), cell);
     const writer = createByteWriter();
-    encodeCell(writer, cell);
+    encodeCube(writer, alone);
     const key = keyOf(cube.keys, id).join("|");
     cells.set(key, Buffer.from(writer.finish()).toString("hex"));
   }

@@ -107,7 +107,7 @@ describe("beginnings of keys", () => {
     expect(found).toEqual(expected);
     disk.bytesRead = 0;
     expect((await answerOf(store, range, ["unknown"])).cells.size).toBe(0);
-    expect(disk.bytesRead).toBeLessThan(wholeBytes / 20);
+    expect(disk.bytesRead).toBeLessThan(wholeBytes / 10);
     await store.close();
   });
 

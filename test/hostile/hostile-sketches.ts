@@ -6,7 +6,7 @@
  * | seeded defect                                            | caught by                          |
  * | -------------------------------------------------------- | ---------------------------------- |
  * | a digest's weights are not looked at                     | weight -1, NaN, infinity           |
- * | a histogram's buckets need not add up to its count       | a span too many in its buckets     |
+ * | a histogram's buckets need not add up to its count       | a bucket too many                  |
  * | registers are taken whatever their rank                  | a register of rank 52 among many   |
  * | customers are not held against spans                     | all ranks 51, for twenty spans     |
  * | customers are hashed without the key                     | chosen customers, error            |
@@ -14,17 +14,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BitWriter } from "../../base/bits.ts";
 import { type ByteWriter, createByteWriter } from "../../base/bytes.ts";
 import { OperationalError } from "../../base/errors.ts";
 import type { Cell } from "../../sketch/cell.ts";
+import { writeCell } from "../../sketch/cell-codec.ts";
+import { CellTable } from "../../sketch/cell-table.ts";
+import { addCell, createCube } from "../../sketch/cube.ts";
 import { addDigest, createDigest } from "../../sketch/digest.ts";
 import { encodeDigest } from "../../sketch/digest-codec.ts";
-import { bucketIndexMin, visitBuckets } from "../../sketch/histogram.ts";
-import { encodeHistogram } from "../../sketch/histogram-codec.ts";
-import { addHll, createHll, estimateHll, hllRankMax } from "../../sketch/hll.ts";
-import { encodeHll } from "../../sketch/hll-codec.ts";
+import { addToBucket, bucketIndexMax } from "../../sketch/histogram.ts";
+import { addHll, createHll, estimateHll, type Hll, hllRankMax } from "../../sketch/hll.ts";
+import { builtInDimensions, intern } from "../../sketch/key.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
-import { encodeSketchBatch } from "../../wire/sketch-batch.ts";
+import { encodeSketchBatch, type WindowBatch } from "../../wire/sketch-batch.ts";
 import { batchOf, metric, type Running, startCollector, windowMs } from "../collector/fixture.ts";
 import { type Row, rowOf } from "../scoreboard-row.ts";
 
@@ -32,7 +35,6 @@ import { type Row, rowOf } from "../scoreboard-row.ts";
 const errorPercentMax = 2.5;
 const chosenCount = 100_000;
 const honestSpans = 20;
-const hllHead = 14 * 4;
 
 interface Hostile {
   readonly name: string;
@@ -95,13 +97,28 @@ const spec = {
   })),
 };
 
-function honestBatch(): { batch: ReturnType<typeof batchOf>; cell: Cell } {
+const values = createDigest();
+for (const value of [-3, 1.5, 2, 8]) addDigest(values, value);
+
+/** An agent's batch of one cell, and the cell. */
+function honestBatch(): { batch: WindowBatch; cell: Cell } {
   const batch = batchOf(spec);
-  const [cell] = [...(batch.cube?.cells.values() ?? [])];
-  if (cell === undefined) throw new Error("the batch has no cell");
-  cell.values = createDigest();
-  for (const value of [-3, 1.5, 2, 8]) addDigest(cell.values, value);
-  return { batch, cell };
+  const [view] = [...batch.cube.cells.values()];
+  if (view === undefined) throw new Error("the batch has no cell");
+  const { count, adjusted, errors, originErrors, slow, originSlow } = view;
+  const { durationNs, selfNs, customers, customersFailed, customersSlow } = view;
+  const cell: Cell = {
+    ...{ count, adjusted, errors, originErrors, slow, originSlow },
+    ...{ durationNs, selfNs, customers, customersFailed, customersSlow, values },
+  };
+  return { batch: batchOfCell(batch, cell), cell };
+}
+
+function batchOfCell(batch: WindowBatch, cell: Cell): WindowBatch {
+  const { windowStartMs, keys } = batch.cube;
+  const cube = createCube(windowStartMs, builtInDimensions, { keysMax: 10, edgesMax: 10 });
+  addCell(cube, intern(cube.keys, keys.keys[0] as string[]), cell);
+  return { ...batch, cube };
 }
 
 function honestBytes(): Uint8Array {
@@ -113,11 +130,6 @@ function written(write: (writer: ByteWriter) => void): Uint8Array {
   write(writer);
   return writer.finish();
 }
-
-const varints = (...values: readonly number[]): Uint8Array =>
-  written((writer) => {
-    for (const value of values) writer.varint(value);
-  });
 
 /** The batch under the next number, with what stands once in its bytes replaced. */
 function replaced(part: Uint8Array, by: Uint8Array): Uint8Array {
@@ -131,67 +143,50 @@ function replaced(part: Uint8Array, by: Uint8Array): Uint8Array {
 function hostileBatches(): Hostile[] {
   return [
     ...hostileCells(),
-    ...hostileHistograms(),
-    ...hostileHlls(),
+    ...hostileBits(),
     hostileRank(),
     ...hostileDigests(),
     ...hostileHeads(),
   ];
 }
 
+/** Cells that the writer takes and no agent makes. */
 function hostileCells(): Hostile[] {
-  const { cell } = honestBatch();
-  const { count, adjusted, errors, originErrors, slow, originSlow } = cell;
-  const head = varints(count, adjusted, errors, originErrors, slow, originSlow);
-  const cells: readonly [string, number[]][] = [
-    ["more errors than spans", [count, adjusted, count + 1, 0, 0, 0]],
-    ["more origin errors than errors", [count, adjusted, errors, errors + 1, 0, 0]],
-    ["more slow than spans", [count, adjusted, errors, originErrors, count + 1, 0]],
-    ["more slow origins than slow", [count, adjusted, errors, originErrors, 1, 2]],
-    ["fewer adjusted than spans", [count, adjusted - 1, errors, originErrors, 0, 0]],
-    ["more spans than durations", [count + 1, adjusted * 2, errors, originErrors, 0, 0]],
-    ["fewer spans than durations", [count - 1, adjusted, errors, originErrors, 0, 0]],
-    ["no errors, but customers failed", [count, adjusted, 0, 0, 0, 0]],
+  const breaks: readonly [string, (cell: Cell) => void][] = [
+    ["more errors than spans", (cell) => (cell.errors = cell.count + 1)],
+    ["more origin errors than errors", (cell) => (cell.originErrors = cell.errors + 1)],
+    ["more slow than spans", (cell) => (cell.slow = cell.count + 1)],
+    ["more slow origins than slow", (cell) => Object.assign(cell, { slow: 1, originSlow: 2 })],
+    ["fewer adjusted than spans", (cell) => cell.adjusted--],
+    ["more customers than spans", (cell) => addCustomers(cell.customers, honestSpans + 1)],
+    ["far more customers than spans", (cell) => addCustomers(cell.customers, 100_000)],
+    ["more customers failed than errors", (cell) => addCustomers(cell.customersFailed, 15)],
+    ["customers slow, but no sketch of all", (cell) => addCustomers(cell.customersSlow, 600)],
+    ["all ranks 51, for twenty spans", (cell) => fillRegisters(cell, hllRankMax)],
+    ["all ranks 63", (cell) => fillRegisters(cell, 63)],
+    ["all ranks 8, for twenty spans", (cell) => fillRegisters(cell, 8)],
+    ["few registers", (cell) => (cell.customers.registers = new Uint8Array(2 ** 14).fill(1, 0, 9))],
+    ["a bucket too many", (cell) => addToBucket(cell.durationNs, bucketIndexMax, 1)],
+    ["a sum below its extremes", (cell) => (cell.durationNs.sumNs = 1)],
+    ["a sum above its extremes", (cell) => (cell.durationNs.sumNs = 2 ** 50)],
+    ["a minimum above the maximum", (cell) => (cell.durationNs.minNs = 2 ** 52)],
+    ["a maximum past 2^53", (cell) => (cell.durationNs.maxNs = 2 ** 60)],
+    ["more zeros than spans", (cell) => (cell.durationNs.zeroCount = honestSpans + 1)],
   ];
-  return cells.map(([name, values]) => ({
-    name: `cell: ${name}`,
-    bytes: replaced(head, varints(...values)),
-  }));
+  return breaks.map(([name, breakLaw]) => {
+    const { batch, cell } = honestBatch();
+    breakLaw(cell);
+    const bytes = encodeSketchBatch({ ...batchOfCell(batch, cell), seq: 2 });
+    return { name: `cell: ${name}`, bytes };
+  });
 }
 
-function hostileHistograms(): Hostile[] {
-  const { cell } = honestBatch();
-  const honest = written((writer) => encodeHistogram(writer, cell.durationNs));
-  const { count, sumNs, minNs, maxNs } = cell.durationNs;
-  const histograms: readonly [string, number[]][] = [
-    ["a span too many in its buckets", bucketsOf(cell, (at) => (at === 3 ? 2 : 1))],
-    ["a span too few in its buckets", bucketsOf(cell, (at) => (at === 3 ? 0 : 1))],
-    ["an empty bucket", [count, 0, sumNs, minNs, maxNs - minNs, 2, 600, count, 1, 0]],
-    ["a bucket past the last", [count, 0, sumNs, minNs, maxNs - minNs, 1, 2_000, count]],
-    ["extremes outside the buckets", [count, 0, sumNs, 1, 1, 1, 900, count]],
-    ["a sum below its extremes", [count, 0, 1, minNs, maxNs - minNs, 1, 640, count]],
-    ["2^40 buckets", [count, 0, sumNs, minNs, maxNs - minNs, 2 ** 40]],
-    ["a maximum past 2^53", [count, 0, sumNs, minNs, Number.MAX_SAFE_INTEGER, 1, 640, count]],
-  ];
-  return histograms.map(([name, values]) => ({
-    name: `histogram: ${name}`,
-    bytes: replaced(honest, varints(...values)),
-  }));
+function addCustomers(hll: Hll, count: number): void {
+  for (let at = 0; at < count; at++) addHll(hll, Math.imul(at, 0x9e3779b1), Math.imul(at, 77_773));
 }
 
-/** The cell's durations with another count in each bucket; 0 leaves a bucket out. */
-function bucketsOf(cell: Cell, countOf: (at: number) => number): number[] {
-  const { count, sumNs, minNs, maxNs } = cell.durationNs;
-  const indices: number[] = [];
-  visitBuckets(cell.durationNs, (index) => indices.push(index));
-  const kept = indices.filter((_, at) => countOf(at) > 0);
-  const values = [count, 0, sumNs, minNs, maxNs - minNs, kept.length];
-  let next = bucketIndexMin;
-  for (const index of kept) {
-    values.push(index - next, countOf(indices.indexOf(index)));
-    next = index + 1;
-  }
-  return values;
+function fillRegisters(cell: Cell, rank: number): void {
+  cell.customers.registers = new Uint8Array(2 ** 14).fill(rank);
 }
 
 /** Among so many customers that a single register's rank says nothing about their number. */
@@ -200,43 +195,54 @@ function hostileRank(): Hostile {
     customer: 1_000_003 * ((at % 2_000) + 1),
   }));
   const batch = batchOf({ window: 0, spans, seq: 2 });
-  const [cell] = [...(batch.cube?.cells.values() ?? [])];
-  if (cell === undefined) throw new Error("the batch has no cell");
-  const registers = cell.customers.registers;
+  const { registers } = batch.cube?.cells.customers.denseOf(0).all ?? {};
   if (registers === undefined) throw new Error("the customers are too few");
   registers[registers.findIndex((rank) => rank > 0)] = hllRankMax + 1;
   return { name: "hll: a register of rank 52 among many", bytes: encodeSketchBatch(batch) };
 }
 
-function hostileHlls(): Hostile[] {
-  const { cell } = honestBatch();
-  const honest = written((writer) => encodeHll(writer, cell.customers));
-  const head = (form: number, ...values: readonly number[]): Uint8Array =>
-    Buffer.concat([Uint8Array.of(hllHead + form), varints(...values)]);
-  const packed = (rank: number): Uint8Array => {
-    const word = rank | (rank << 6) | (rank << 12) | (rank << 18);
-    const three = Uint8Array.of(word, word >>> 8, word >>> 16);
-    const all = Array.from({ length: 4_096 }, () => three);
-    return Buffer.concat([Uint8Array.of(hllHead + 3), ...all]);
-  };
-  const hlls: readonly [string, Uint8Array][] = [
-    ["precision 12", Uint8Array.of(12 * 4)],
-    ["precision 18", Uint8Array.of(18 * 4)],
-    ["no entries", head(1, 0)],
-    ["513 entries", head(1, 513, ...Array.from({ length: 513 }, () => 1))],
-    ["2^40 entries", head(1, 2 ** 40)],
-    ["an entry past the last", head(1, 1, 2 ** 25)],
-    ["an entry of rank 60", head(1, 1, 0, 60)],
-    ["few registers", head(2, 1, 0, 1)],
-    [
-      "few customers and a register of rank 52",
-      head(2, 500, 1, 52, ...Array.from({ length: 998 }, () => 1)),
-    ],
-    ["all ranks 63", packed(63)],
-    ["all ranks 51, for twenty spans", packed(51)],
-    ["all ranks 8, for twenty spans", packed(8)],
-  ];
-  return hlls.map(([name, by]) => ({ name: `hll: ${name}`, bytes: replaced(honest, by) }));
+/** The bits of keys and cells with one or a few wrong, and counts without the bytes for them. */
+function hostileBits(): Hostile[] {
+  const { batch, cell } = honestBatch();
+  const head = written((writer) => encodeSized(writer, cell));
+  const next = encodeSketchBatch({ ...batch, seq: 2 });
+  const at = Buffer.from(next).indexOf(head);
+  if (at < 0) throw new Error("the batch lacks what is to be replaced");
+  const replacedBy = (bytes: Uint8Array): Uint8Array =>
+    Buffer.concat([
+      next.subarray(0, at),
+      written((writer) => {
+        writer.varint(bytes.length);
+        writer.bytes(bytes);
+      }),
+      next.subarray(at + head.length),
+    ]);
+  const hugeCounts = new BitWriter();
+  hugeCounts.bits(1, 1);
+  for (let field = 0; field < 9; field++) hugeCounts.gamma(2 ** 52);
+  return [
+    ["no bits", new Uint8Array(0)],
+    ["a thousand zeros", new Uint8Array(1_000)],
+    ["a thousand ones", new Uint8Array(1_000).fill(0xff)],
+    ["counts of 2^52", hugeCounts.finish()],
+  ].map(([name, bytes]) => ({
+    name: `bits: ${name as string}`,
+    bytes: replacedBy(bytes as Uint8Array),
+  }));
+}
+
+/** The one cell with its size before it, as the batch has it. */
+function encodeSized(writer: ByteWriter, cell: Cell): void {
+  const table = new CellTable();
+  table.mergeCell(table.rowFor(0), cell);
+  const bits = new BitWriter();
+  bits.bits(1, 1);
+  writeCell(bits, table, 0);
+  // No edges.
+  bits.gamma(0);
+  const bytes = bits.finish();
+  writer.varint(bytes.length);
+  writer.bytes(bytes);
 }
 
 function hostileDigests(): Hostile[] {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { BitReader, BitWriter } from "../../base/bits.ts";
 import { createByteReader } from "../../base/bytes.ts";
 import {
   adjustedUnit,
@@ -7,18 +8,27 @@ import {
   copyCell,
   createCell,
   createEdgeCell,
-  decodeCell,
-  decodeEdgeCell,
   type EdgeCell,
-  encodeCell,
-  encodeEdgeCell,
   mergeCell,
   mergeEdgeCell,
 } from "../../sketch/cell.ts";
+import { readCell, writeCell } from "../../sketch/cell-codec.ts";
+import { CellTable } from "../../sketch/cell-table.ts";
+import { addEdge, type Cube, createCube } from "../../sketch/cube.ts";
+import { decodeCube, encodeCube } from "../../sketch/cube-codec.ts";
 import { addDigest, createDigest } from "../../sketch/digest.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { estimateHll } from "../../sketch/hll.ts";
-import { addCustomers, addSpan, encoded, hexOf, type SpanSample } from "./streams.ts";
+import { builtInDimensions, intern } from "../../sketch/key.ts";
+import {
+  addCustomers,
+  addSpan,
+  encoded,
+  hexOf,
+  keyNamed,
+  limits,
+  type SpanSample,
+} from "./streams.ts";
 
 const span: fc.Arbitrary<SpanSample> = fc.record({
   durationNs: fc.integer({ min: 0, max: 2e9 }),
@@ -34,14 +44,37 @@ function cellOfSpans(samples: readonly SpanSample[]): Cell {
   return cell;
 }
 
+function tableOf(cells: readonly Cell[]): CellTable {
+  const table = new CellTable();
+  for (const cell of cells) table.mergeCell(table.rowFor(0), cell);
+  return table;
+}
+
+function bytesOf(table: CellTable): Uint8Array {
+  const bits = new BitWriter();
+  writeCell(bits, table, 0);
+  return bits.finish();
+}
+
+function encodedCell(cell: Cell): Uint8Array {
+  return bytesOf(tableOf([cell]));
+}
+
 function check(cell: Cell): string {
-  return hexOf(encoded(encodeCell, cell));
+  return hexOf(encodedCell(cell));
+}
+
+function decodedCell(bytes: Uint8Array): { table: CellTable; problem: string | undefined } {
+  const table = new CellTable();
+  const bits = new BitReader(bytes);
+  readCell(bits, table, table.rowFor(0));
+  bits.checkEnd();
+  return { table, problem: bits.problem };
 }
 
 /** Why these bytes are refused; "" when they are not. */
 function refusalOf(bytes: Uint8Array): string {
-  const result = decodeCell(createByteReader(bytes));
-  return result.ok ? "" : `${result.error.code}: ${result.error.message}`;
+  return decodedCell(bytes).problem ?? "";
 }
 
 test("merge is the cell of all spans, in any order", () => {
@@ -57,6 +90,7 @@ test("merge is the cell of all spans, in any order", () => {
         const total = createCell();
         for (const at of order) mergeCell(total, parts[at]);
         expect(check(total)).toBe(whole);
+        expect(hexOf(bytesOf(tableOf(order.map((at) => parts[at]))))).toBe(whole);
       }
     }),
     { seed: 31 },
@@ -72,11 +106,10 @@ test("decode gives back what was encoded; a copy is equal and apart", () => {
         const cell = cellOfSpans(a);
         if (values.length > 0) cell.values = createDigest();
         for (const value of values) if (cell.values !== undefined) addDigest(cell.values, value);
-        const bytes = encoded(encodeCell, cell);
-        const reader = createByteReader(bytes);
-        const back = decodeCell(reader);
-        expect(back.ok && check(back.value)).toBe(hexOf(bytes));
-        expect(reader.remaining).toBe(0);
+        const bytes = encodedCell(cell);
+        const back = decodedCell(bytes);
+        expect(back.problem).toBeUndefined();
+        expect(hexOf(bytesOf(back.table))).toBe(hexOf(bytes));
         const copy = copyCell(cell);
         expect(check(copy)).toBe(hexOf(bytes));
         addSpan(copy, { durationNs: 1, failed: true, slow: true, customer: 99 });
@@ -124,39 +157,45 @@ describe("cells that break a law are refused", () => {
     ],
     ["more slow than spans", (cell) => (cell.slow = 21), /slow 21 exceeds 20/],
     ["more origin slow than slow", (cell) => (cell.originSlow = 5), /origin slow 5 exceeds 4/],
-    ["more durations than spans", (cell) => addHistogram(cell.durationNs, 5), /durations 21/],
-    ["more spans than durations", (cell) => addMissing(cell), /without duration 21 exceeds 20/],
-    ["more self times than spans", (cell) => addSelfTimes(cell), /self times/],
     ["an adjusted count below the count", (cell) => (cell.adjusted = 20), /adjusted count/],
     ["more customers than spans", (cell) => addCustomers(cell.customers, 0, 21), /customers 21/],
     ["far more customers than spans", (cell) => addCustomers(cell.customers, 0, 900), /customers/],
     [
       "more failed customers than errors",
-      (cell) => addCustomers(cell.customersFailed, 50, 60),
-      /failed/,
+      (cell) => addCustomers(cell.customersFailed, 0, 10),
+      /failed customers 10 exceeds 6/,
     ],
-    ["more slow customers than slow", (cell) => addCustomers(cell.customersSlow, 50, 60), /slow/],
+    ["more slow customers than slow", (cell) => addCustomers(cell.customersSlow, 0, 10), /slow/],
+    [
+      "customers who failed but were not seen",
+      (cell) => addCustomers(cell.customersFailed, 50, 60),
+      /customers 30 exceeds 20/,
+    ],
   ])("%s", (_, breakLaw, problem) => {
     const cell = honest();
-    expect(refusalOf(encoded(encodeCell, cell))).toBe("");
+    expect(refusalOf(encodedCell(cell))).toBe("");
     breakLaw(cell);
-    expect(refusalOf(encoded(encodeCell, cell))).toMatch(problem);
-    expect(refusalOf(encoded(encodeCell, cell))).toMatch(/^SKETCH_INVALID/);
+    expect(refusalOf(encodedCell(cell))).toMatch(problem);
   });
 
-  function addMissing(cell: Cell): void {
-    cell.count++;
-    cell.adjusted += adjustedUnit;
-  }
+  test.each<[string, (cell: Cell) => void]>([
+    ["more durations than spans", (cell) => addHistogram(cell.durationNs, 5)],
+    ["more spans than durations", (cell) => cell.count++],
+    ["more self times than spans", (cell) => addSelfTimes(cell)],
+  ])("%s cannot be written", (_, breakLaw) => {
+    const cell = honest();
+    breakLaw(cell);
+    expect(() => encodedCell(cell)).toThrow(/a cell has/);
+  });
 
   function addSelfTimes(cell: Cell): void {
     for (let at = 0; at < 20; at++) addHistogram(cell.selfNs, 5);
   }
 
   test("every cut of a cell is refused, and no byte changed makes the decoder throw", () => {
-    const bytes = encoded(encodeCell, honest());
+    const bytes = encodedCell(honest());
     for (let end = 0; end < bytes.length; end++) {
-      expect(refusalOf(bytes.subarray(0, end))).toMatch(/^SKETCH_INVALID/);
+      expect(refusalOf(bytes.subarray(0, end))).not.toBe("");
     }
     let refused = 0;
     for (let at = 0; at < bytes.length; at++) {
@@ -184,7 +223,7 @@ test("a cell of many customers passes its own check", () => {
   for (let at = 0; at < 30_000; at++) {
     addSpan(cell, { durationNs: at, failed: true, slow: false, customer: at });
   }
-  expect(refusalOf(encoded(encodeCell, cell))).toBe("");
+  expect(refusalOf(encodedCell(cell))).toBe("");
   expect(Math.abs(estimateHll(cell.customersFailed) / 30_000 - 1)).toBeLessThan(0.025);
 });
 
@@ -200,26 +239,34 @@ describe("edges", () => {
   };
   const gaps = fc.array(fc.nat(), { maxLength: 40 });
 
+  function cubeOf(edges: readonly EdgeCell[]): Cube {
+    const cube = createCube(0, builtInDimensions, limits);
+    const caller = intern(cube.keys, keyNamed("shop", "call"));
+    const callee = intern(cube.keys, keyNamed("pay", "serve"));
+    for (const edge of edges) addEdge(cube, { caller, callee }, edge);
+    return cube;
+  }
+
   test("merge ignores order, decode gives back what was encoded", () => {
     fc.assert(
       fc.property(gaps, gaps, (a, b) => {
-        const bytes = encoded(encodeEdgeCell, edgeOfGaps([...a, ...b]));
+        const bytes = encoded(encodeCube, cubeOf([edgeOfGaps([...a, ...b])]));
         const total = edgeOfGaps(b);
         mergeEdgeCell(total, edgeOfGaps(a));
-        expect(encoded(encodeEdgeCell, total)).toEqual(bytes);
-        const back = decodeEdgeCell(createByteReader(bytes));
-        expect(back.ok && encoded(encodeEdgeCell, back.value)).toEqual(bytes);
+        expect(encoded(encodeCube, cubeOf([total]))).toEqual(bytes);
+        expect(encoded(encodeCube, cubeOf([edgeOfGaps(b), edgeOfGaps(a)]))).toEqual(bytes);
+        const back = decodeCube(createByteReader(bytes), limits);
+        expect(back.ok && encoded(encodeCube, back.value)).toEqual(bytes);
       }),
       { seed: 34 },
     );
   });
 
-  test.each<[string, Partial<EdgeCell>, RegExp]>([
-    ["more errors than calls", { errors: 3 }, /edge errors 3 exceeds 2/],
-    ["more gaps than calls", { count: 1 }, /edge gaps 2 exceeds 1/],
-  ])("%s is refused", (_, change, problem) => {
-    const bytes = encoded(encodeEdgeCell, { ...edgeOfGaps([2, 4]), ...change });
-    const result = decodeEdgeCell(createByteReader(bytes));
-    expect(result.ok ? "" : result.error.message).toMatch(problem);
+  test("more errors than calls are refused, more gaps cannot be written", () => {
+    const bytes = encoded(encodeCube, cubeOf([{ ...edgeOfGaps([2, 4]), errors: 3 }]));
+    const result = decodeCube(createByteReader(bytes), limits);
+    expect(result.ok ? "" : result.error.message).toMatch(/edge errors 3 exceeds 2/);
+    const cube = cubeOf([{ ...edgeOfGaps([2, 4]), count: 1 }]);
+    expect(() => encoded(encodeCube, cube)).toThrow("no more gaps than calls");
   });
 });

@@ -1,16 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { BitWriter } from "../../base/bits.ts";
 import { createByteReader, createByteWriter } from "../../base/bytes.ts";
 import { createPrng } from "../../base/prng.ts";
-import {
-  type Cube,
-  cellOf,
-  createCube,
-  decodeCube,
-  edgeOf,
-  encodeCube,
-  mergeCube,
-} from "../../sketch/cube.ts";
+import { createCell, createEdgeCell } from "../../sketch/cell.ts";
+import { addCell, addEdge, type Cube, createCube, mergeCube } from "../../sketch/cube.ts";
+import { decodeCube, encodeCube } from "../../sketch/cube-codec.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { builtInDimensions, intern, keyOf, overflowValue } from "../../sketch/key.ts";
 import { addSpan, encoded, hexOf, keyNamed, limits, sampleCube } from "./streams.ts";
@@ -25,16 +20,13 @@ function cubeOf(calls: readonly Call[], within = limits): Cube {
   for (const [caller, callee, durationNs] of calls) {
     const from = intern(cube.keys, keyNamed(`s${caller}`, "call"));
     const to = intern(cube.keys, keyNamed(`s${callee}`, "serve"));
-    addSpan(cellOf(cube, to), {
-      durationNs,
-      failed: durationNs % 5 === 0,
-      slow: false,
-      customer: caller,
-    });
-    const edge = edgeOf(cube, from, to);
-    if (edge === undefined) continue;
-    edge.count++;
+    const cell = createCell();
+    const failed = durationNs % 5 === 0;
+    addSpan(cell, { durationNs, failed, slow: false, customer: caller });
+    addCell(cube, to, cell);
+    const edge = { ...createEdgeCell(), count: 1 };
     addHistogram(edge.gapNs, durationNs % 100);
+    addEdge(cube, { caller: from, callee: to }, edge);
   }
   return cube;
 }
@@ -147,72 +139,136 @@ describe("hostile bytes are refused", () => {
     return writer.finish();
   };
   const names = strings("service.name", "operation");
-  const emptyCell = numbers(0, 0, 0, 0, 0, 0, 0, 0, 56, 56, 56, 0);
-  const emptyEdge = numbers(0, 0, 0);
-  const twoKeys = numbers(2, 0, 0, 0, 1);
+  const sized =
+    (bytes: Uint8Array): Write =>
+    (writer) => {
+      writer.varint(bytes.length);
+      writer.bytes(bytes);
+    };
+  const text = (value: string): Write => sized(new TextEncoder().encode(value));
+  const bits = (write: (bits: BitWriter) => void): Write => {
+    const writer = new BitWriter();
+    write(writer);
+    return sized(writer.finish());
+  };
+  /** Their number; of each how much it shares with the one before, at both ends, and its length. */
+  const values = (writer: BitWriter, ...shapes: (readonly number[])[]): void => {
+    writer.gamma(shapes.length);
+    for (const shape of shapes) for (const value of shape) writer.gamma(value);
+  };
+  const one = [0, 0, 1] as const;
+  /** Keys of services "a" and "b" with one operation "x". */
+  const keyBits = (second: (writer: BitWriter) => void = (writer) => writer.gamma(0)): Write =>
+    bits((writer) => {
+      values(writer, one, one);
+      values(writer, one);
+      writer.bits(0, 1);
+      writer.bits(0, 1);
+      second(writer);
+    });
+  const twoKeys = [head(), names, numbers(2), text("abx"), keyBits()];
+  const noKeys = [
+    head(),
+    names,
+    numbers(0),
+    text(""),
+    bits((writer) => {
+      values(writer);
+      values(writer);
+    }),
+  ];
+  const noCells = (writer: BitWriter): void => writer.bits(0, 2);
+  /** Calls, errors and calls without gap. */
+  const emptyEdge = (writer: BitWriter): void => {
+    for (let at = 0; at < 3; at++) writer.gamma(0);
+  };
+  const noDigests = numbers(0);
+  const edges = (size: number, write: (writer: BitWriter) => void): Write[] => [
+    ...twoKeys,
+    bits((writer) => {
+      noCells(writer);
+      writer.gamma(size);
+      write(writer);
+    }),
+    noDigests,
+  ];
+  const withValues = (all: string, ...shapes: (readonly number[])[]): Uint8Array =>
+    bytesOf(
+      head(),
+      names,
+      numbers(2),
+      text(all),
+      bits((writer) => {
+        values(writer, ...shapes);
+        values(writer, one);
+        writer.bits(0, 9);
+      }),
+    );
 
   test.each<[string, Uint8Array, RegExp]>([
     ["nothing", bytesOf(), /ends at byte/],
-    ["an unknown version", bytesOf(head(2), names, strings(), numbers(0, 0, 0)), /version is 2/],
-    ["no dimensions", bytesOf(head(), strings(), strings(), numbers(0, 0, 0)), /no dimensions/],
-    [
-      "a dimension twice",
-      bytesOf(head(), strings("a", "a"), strings(), numbers(0, 0, 0)),
-      /repeats/,
-    ],
+    ["an unknown version", bytesOf(head(2), ...noKeys.slice(1)), /version is 2/],
+    ["no dimensions", bytesOf(head(), strings(), numbers(0, 0, 0)), /no dimensions/],
+    ["a dimension twice", bytesOf(head(), strings("a", "a"), numbers(0, 0, 0)), /repeats/],
     ["16 dimensions", bytesOf(head(), strings(..."abcdefghijklmnop")), /16 dimensions/],
-    ["more values than bytes", bytesOf(head(), names, numbers(900, 1)), /900 values/],
-    [
-      "values out of order",
-      bytesOf(head(), names, strings("b", "a"), numbers(0, 0, 0)),
-      /ascending/,
-    ],
-    ["a value twice", bytesOf(head(), names, strings("a", "a"), numbers(0, 0, 0)), /ascending/],
-    ["more keys than bytes", bytesOf(head(), names, strings("a"), numbers(700, 0)), /700 keys/],
-    ["more keys than the limit", bytesOf(head(), names, strings("a"), numbers(2026)), /2026 keys/],
+    ["more values than keys", withValues("abcx", one, one, one), /3 values of 2 keys/],
+    ["values out of order", withValues("bax", one, one), /ascending/],
+    ["a value twice", withValues("ax", one, [1, 0, 0]), /ascending/],
+    ["a value that could share more", withValues("aabx", one, [0, 0, 2]), /less than it could/],
+    ["a value longer than the text", withValues("ax", one, [0, 0, 3]), /longer than the text/],
+    ["a value that shares what is not there", withValues("abx", one, [2, 0, 1]), /longer/],
+    ["text that is no value's", withValues("abxy", one, one), /no value's/],
+    ["more keys than bits", bytesOf(head(), names, numbers(700), text(""), text("")), /700 keys/],
+    ["more keys than the limit", bytesOf(head(), names, numbers(2026), text(""), text("")), /2026/],
     [
       "an unknown value",
-      bytesOf(head(), names, strings("a"), numbers(1, 0, 1, 0, 0)),
-      /value 1 of 1/,
+      bytesOf(
+        ...twoKeys.slice(0, 4),
+        keyBits((writer) => writer.gamma(1)),
+      ),
+      /value 2 of fewer/,
     ],
     [
-      "a key twice",
-      bytesOf(head(), names, strings("a"), numbers(2, 0, 0, 0, 0, 0, 0)),
-      /ascending/,
-    ],
-    [
-      "a cell without a key",
-      bytesOf(head(), names, strings("a", "b"), twoKeys, numbers(1, 2), emptyCell, numbers(0)),
-      /key 2 of 2/,
-    ],
-    [
-      "an edge without a key",
-      bytesOf(head(), names, strings("a", "b"), twoKeys, numbers(0, 1, 0, 2), emptyEdge),
-      /keys 0 and 2 of 2/,
-    ],
-    [
-      "an edge twice",
+      "a value that no key has",
       bytesOf(
         head(),
         names,
-        strings("a", "b"),
-        twoKeys,
-        numbers(0, 2, 0, 1),
-        emptyEdge,
-        numbers(0, 1),
-        emptyEdge,
+        numbers(1),
+        text("ax"),
+        bits((writer) => {
+          values(writer, one);
+          values(writer);
+        }),
       ),
-      /edges are not in ascending/,
+      /0 values of 1 keys/,
     ],
     [
-      "more edges than the limit",
-      bytesOf(head(), names, strings(), numbers(0, 0, 1001)),
-      /1001 edges/,
+      "an edge of an unknown caller",
+      bytesOf(...edges(1, (writer) => writer.gamma(2))),
+      /keys 2 and 0 of 2/,
     ],
+    [
+      "an edge of an unknown callee",
+      bytesOf(
+        ...edges(1, (writer) => {
+          writer.gamma(0);
+          writer.gamma(2);
+        }),
+      ),
+      /keys 0 and 2 of 2/,
+    ],
+    ["more edges than the limit", bytesOf(...edges(1001, emptyEdge)), /1001 edges/],
     [
       "text that is not UTF-8",
-      bytesOf(head(), names, (writer) => writer.bytes(Uint8Array.of(1, 1, 0xff)), numbers(0, 0, 0)),
+      bytesOf(head(), names, numbers(2), sized(Uint8Array.of(0xff)), keyBits()),
       /UTF-8/,
+    ],
+    ["bits that are not needed", bytesOf(...edges(0, (writer) => writer.bits(0, 9))), /behind/],
+    ["a bit behind the end", bytesOf(...edges(0, (writer) => writer.bits(1, 1))), /zeros/],
+    [
+      "values of a key without a cell",
+      bytesOf(...edges(0, () => undefined).slice(0, -1), numbers(1, 1)),
+      /key 1, which has no cell/,
     ],
   ])("%s", (_, bytes, problem) => {
     expect(refusalOf(bytes)).toMatch(problem);
@@ -220,10 +276,17 @@ describe("hostile bytes are refused", () => {
   });
 
   test("the cases above differ from bytes that are accepted", () => {
-    const cells = [numbers(2, 0), emptyCell, numbers(0), emptyCell] as const;
-    const edges = [numbers(2, 0, 1), emptyEdge, numbers(1, 0), emptyEdge] as const;
-    const bytes = bytesOf(head(), names, strings("a", "b"), twoKeys, ...cells, ...edges);
-    expect(refusalOf(bytes)).toBe("");
+    const twoEdges = edges(2, (writer) => {
+      writer.gamma(0);
+      writer.gamma(1);
+      emptyEdge(writer);
+      writer.gamma(1);
+      writer.bits(0, 1);
+      emptyEdge(writer);
+    });
+    expect(refusalOf(bytesOf(...twoEdges))).toBe("");
+    const empty = bits((writer) => writer.gamma(0));
+    expect(refusalOf(bytesOf(...noKeys, empty, noDigests))).toBe("");
   });
 
   test("every cut is refused, and no changed byte makes the decoder throw", () => {

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  compareKeys,
   createKeyTable,
   intern,
   internOrFold,
@@ -9,6 +8,7 @@ import {
   noKey,
   overflowValue,
 } from "../../sketch/key.ts";
+import { rankKeys } from "../../sketch/key-ranks.ts";
 
 const dimensions = ["service.name", "operation", "region"];
 const names = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then", ""];
@@ -87,17 +87,19 @@ describe("a full table", () => {
 });
 
 test("keys order value by value", () => {
-  const keys = [
-    ["b", "", ""],
-    ["a", "z", ""],
-    ["a", "", "z"],
-    ["", "b", "c"],
-  ];
-  expect(keys.sort(compareKeys).map((key) => key.join("/"))).toEqual([
-    "/b/c",
-    "a//z",
-    "a/z/",
-    "b//",
-  ]);
-  expect(compareKeys(["a", "b", "c"], ["a", "b", "c"])).toBe(0);
+  const table = createKeyTable(dimensions, { keysMax: 10 });
+  for (const key of ["b//", "a/z/", "a//z", "/b/c"]) intern(table, key.split("/"));
+  const { order } = rankKeys(table);
+  const sorted = [...order].map((id) => keyOf(table, id).join("/"));
+  expect(sorted).toEqual(["/b/c", "a//z", "a/z/", "b//"]);
+});
+
+test("many keys of few values are told apart", () => {
+  const table = createKeyTable(dimensions, { keysMax: 100_000 });
+  const values = Array.from({ length: 400 }, (_, at) => `v${at}`);
+  const keys = values.flatMap((a) => values.map((b) => [a, b, ""]));
+  const ids = keys.map((key) => intern(table, key));
+  expect(ids.slice(0, 100_000)).toEqual(Array.from({ length: 100_000 }, (_, at) => at));
+  expect(ids.slice(100_000).every((id) => id === noKey)).toBe(true);
+  expect(intern(table, keys[77_777] as string[])).toBe(77_777);
 });

@@ -6,8 +6,8 @@ import {
   createByteWriter,
 } from "../../base/bytes.ts";
 import type { Prng } from "../../base/prng.ts";
-import { adjustedUnit, type Cell } from "../../sketch/cell.ts";
-import { type Cube, cellOf, createCube, edgeOf } from "../../sketch/cube.ts";
+import { adjustedUnit, type Cell, createCell, createEdgeCell } from "../../sketch/cell.ts";
+import { addCell, addEdge, type Cube, createCube } from "../../sketch/cube.ts";
 import { addDigest, createDigest } from "../../sketch/digest.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { addHll, type Hll } from "../../sketch/hll.ts";
@@ -84,26 +84,25 @@ export function sampleCube(prng: Prng): Cube {
     [hostile, 3],
     [pay, 2000],
   ] as const) {
+    const cell = createCell();
     for (let at = 0; at < spans; at++) {
       const chance = prng.next();
-      addSpan(cellOf(cube, id), {
+      addSpan(cell, {
         durationNs: prng.integer(2e9),
         failed: chance < 0.1,
         slow: chance > 0.9,
         customer: at,
       });
     }
+    addCell(cube, id, cell);
   }
   const values = createDigest();
   for (let at = -300; at <= 300; at++) addDigest(values, at / 8);
-  cellOf(cube, shop).values = values;
-  const edge = edgeOf(cube, shop, pay);
-  if (edge !== undefined) {
-    edge.count = 2;
-    edge.errors = 1;
-    addHistogram(edge.gapNs, 0);
-    addHistogram(edge.gapNs, 1_500_000);
-  }
+  addCell(cube, shop, { ...createCell(), values });
+  const edge = { ...createEdgeCell(), count: 2, errors: 1 };
+  addHistogram(edge.gapNs, 0);
+  addHistogram(edge.gapNs, 1_500_000);
+  addEdge(cube, { caller: shop, callee: pay }, edge);
   return cube;
 }
 

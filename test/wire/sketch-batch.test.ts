@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createByteWriter } from "../../base/bytes.ts";
 import { createPrng } from "../../base/prng.ts";
-import { cellOf, createCube, edgeOf } from "../../sketch/cube.ts";
+import { createCell, createEdgeCell } from "../../sketch/cell.ts";
+import { addCell, addEdge, createCube } from "../../sketch/cube.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { builtInDimensions, intern, keyOf } from "../../sketch/key.ts";
 import { lossCauses } from "../../wire/lost-records.ts";
@@ -58,16 +59,12 @@ function windowOf(
     intern(cube.keys, [service, "GET /", "server", "", "1.0", "prod", "eu"]),
   );
   for (const [at, id] of ids.entries()) {
-    const cell = cellOf(cube, id);
-    cell.count = 3;
-    cell.adjusted = 3 * 2 ** 16;
-    cell.errors = 1;
+    const cell = { ...createCell(), count: 3, adjusted: 3 * 2 ** 16, errors: 1 };
     for (const ns of [1_000, 2_000_000, 3_000_000_000]) addHistogram(cell.durationNs, ns);
-    const edge = edgeOf(cube, id, ids[(at + 1) % ids.length] as number);
-    if (edge !== undefined) {
-      edge.count = 1;
-      addHistogram(edge.gapNs, 5_000);
-    }
+    addCell(cube, id, cell);
+    const edge = { ...createEdgeCell(), count: 1 };
+    addHistogram(edge.gapNs, 5_000);
+    addEdge(cube, { caller: id, callee: ids[(at + 1) % ids.length] as number }, edge);
   }
   return {
     ...header,

@@ -3,14 +3,19 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { errorCodes } from "../../base/errors.ts";
 import { type Cell, createCell } from "../../sketch/cell.ts";
-import { cellOf, createCube } from "../../sketch/cube.ts";
+import { addCell, createCube } from "../../sketch/cube.ts";
 import { addHistogram } from "../../sketch/histogram.ts";
 import { addHll } from "../../sketch/hll.ts";
 import { builtInDimensions, intern } from "../../sketch/key.ts";
 import { createSipKey, sipHash24 } from "../../sketch/sip-hash.ts";
 import { remedyOf } from "../../wire/agent-link.ts";
 import { lossCauses } from "../../wire/lost-records.ts";
-import { decodeSketchBatch, encodeSketchBatch, type SketchBatch } from "../../wire/sketch-batch.ts";
+import {
+  decodeSketchBatch,
+  encodeSketchBatch,
+  type SketchBatch,
+  type WindowBatch,
+} from "../../wire/sketch-batch.ts";
 import { hexOf } from "./proto-tree.ts";
 
 const page = readFileSync(new URL("../../docs/wire-format.md", import.meta.url), "utf8");
@@ -46,16 +51,18 @@ function alice(): [low: number, high: number] {
   return [out[0] as number, out[1] as number];
 }
 
-function exampleCell(target: Cell): void {
+function exampleCell(): Cell {
+  const target = createCell();
   Object.assign(target, { count: 2, adjusted: 2 * 65_536, errors: 1, originErrors: 1 });
   for (const ms of [5, 80]) addHistogram(target.durationNs, ms * 1_000_000);
   for (const hll of [target.customers, target.customersFailed]) addHll(hll, ...alice());
+  return target;
 }
 
 function examples(): SketchBatch[] {
   const cube = createCube(windowStartMs, builtInDimensions, { keysMax: 9, edgesMax: 9 });
   const key = intern(cube.keys, ["shop", "GET /", "server", "", "1.0", "prod", ""]);
-  exampleCell(cellOf(cube, key));
+  addCell(cube, key, exampleCell());
   const counts = { spans: 2, errors: 1, rejected: 0, late: 0, unpaired: 0 };
   const noEdges = { halfEdges: [], halfEdgeShift: 0 };
   const lost = [
@@ -80,17 +87,15 @@ describe("the examples", () => {
     const decoded = check().map((text) => decodeSketchBatch(Buffer.from(text, "hex")));
     const [window, ...others] = decoded.map((result) => (result.ok ? result.value : result.error));
     expect(others).toEqual(examples().slice(1));
-    const cell = createCell();
-    exampleCell(cell);
     expect(window).toMatchObject({
       ...header,
       kind: "window",
       keyDemand: 1,
       cube: { windowStartMs },
     });
-    expect([...(window as { cube: { cells: Map<number, Cell> } }).cube.cells.values()]).toEqual([
-      expect.objectContaining({ count: 2, errors: 1, durationNs: cell.durationNs }),
-    ]);
+    const [cell] = [...(window as WindowBatch).cube.cells.values()];
+    expect(cell).toMatchObject({ count: 2, errors: 1 });
+    expect(cell?.durationNs).toEqual(exampleCell().durationNs);
   });
 
   test("have the customer's hash", () => {
