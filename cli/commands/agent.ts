@@ -4,7 +4,6 @@ import { createMeter } from "../../base/meter.ts";
 import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
 import { agentName, hashKeyPath, makeHashKey, spoolPath } from "../identity.ts";
-import { makeProcessLean } from "../lean-process.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
@@ -54,7 +53,6 @@ export const agentCommand: Command = {
 };
 
 async function runAgent(args: Arguments, system: System): Promise<number> {
-  makeProcessLean();
   const { clock, disk, stdout, stderr, environment, randomBytes } = system;
   const dataDir = readDataDir(args, system);
   const hashKey = `file:${hashKeyPath(dataDir)}`;
