@@ -141,20 +141,18 @@ export class RecordBook {
 
   /**
    * Says what was used and what is held; takes no number. Until numbers are confirmed it tells of
-   * the process before only: those used since may have to be given back.
+   * those only that nobody else can have used.
    */
   heartbeat(): Uint8Array {
-    const { isBlind, start, oldestSeq } = this.numbers;
-    const { lastSeq, streamSpans } = isBlind ? start : this.numbers;
+    const { isBlind, said, oldestSeq } = this.numbers;
     const told = this.#told();
     return encodeSketchBatch({
       kind: "heartbeat",
-      oldestSeq: Math.min(oldestSeq, lastSeq + 1),
+      oldestSeq: Math.min(oldestSeq, said.seq + 1),
       ...told,
       ...(isBlind ? { watermarkMs: Math.min(told.watermarkMs, this.#listenedMs) } : {}),
       ...this.#names(0),
-      seq: lastSeq,
-      streamSpans,
+      ...said,
     });
   }
 

@@ -100,7 +100,9 @@ export class SpoolReading {
   #stream(): StreamState | undefined {
     if (this.#newest === undefined) return undefined;
     const { streamId } = this.#newest.facts;
-    const last = this.#recordsOf(streamId).at(-1) as SpoolEntry;
+    const records = this.#recordsOf(streamId);
+    const last = records.at(-1) as SpoolEntry;
+    const certain = records.findLast(({ facts }) => !facts.isBlind)?.facts;
     const { seq, streamSpans, spans, errors, windowStartMs } = last.facts;
     const floor = this.#floors.get(streamId) ?? 1;
     const before: RecordCounts[] = [{ spans, errors, windowStartMs }];
@@ -110,7 +112,10 @@ export class SpoolReading {
       before.push(counts);
     }
     const settled: NumberSet = floor > 1 ? [[1, floor - 1]] : [];
-    return { streamId, lastSeq: seq, streamSpans, settled, before };
+    return {
+      ...{ streamId, lastSeq: seq, streamSpans, settled, before },
+      certain: { seq: certain?.seq ?? 0, streamSpans: certain?.streamSpans ?? 0 },
+    };
   }
 
   #missing({ streamId }: StreamState): LostRecord[] {
