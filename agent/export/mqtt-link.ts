@@ -180,7 +180,7 @@ class BrokerLink implements MqttLink {
     for (const send of [...this.#sends]) this.#publish(send);
   }
 
-  /** What was on its way may or may not have arrived; what waits for a connection goes on waiting. */
+  /** What was on its way may have arrived or not; what waits for a connection goes on waiting. */
   #onDown(reason: string): void {
     for (const send of [...this.#sends]) {
       if (send.isPublished) send.reject(unreachable(`the broker is gone: ${reason}`));

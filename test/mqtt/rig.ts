@@ -5,6 +5,7 @@ import { createMeter, type Meter } from "../../base/meter.ts";
 import { type MqttAddress, mqttOpener } from "../../cli/mqtt-client.ts";
 import { systemClock } from "../../cli/system.ts";
 import { BrokerClient } from "../../collector/mqtt/broker-client.ts";
+import { BrokerHost, type BrokerHostSettings } from "../../collector/mqtt/broker-host.ts";
 import { MqttAgents } from "../../collector/mqtt/mqtt-agents.ts";
 import { MqttIntake } from "../../collector/mqtt/mqtt-intake.ts";
 import type { CollectorLink, Thresholds } from "../../wire/agent-link.ts";
@@ -75,8 +76,13 @@ function openerOf(address: MqttAddress, { version }: EndOptions): MqttOpen {
 /** Short pauses, so that a test waits for what it tests; reasons are what it warns of. */
 function parts() {
   const reasons: string[] = [];
-  const log: Log = { ...silentLog, warn: (_, fields) => reasons.push(String(fields?.reason)) };
-  return { reasons, common: { clock: systemClock, log, chance: () => 0.2 } };
+  const faults: string[] = [];
+  const log: Log = {
+    ...silentLog,
+    warn: (_, fields) => reasons.push(String(fields?.reason)),
+    error: (_, fields) => faults.push(String(fields?.reason)),
+  };
+  return { reasons, faults, common: { clock: systemClock, log, chance: () => 0.2 } };
 }
 
 export interface LinkEnd {
@@ -91,6 +97,34 @@ export function startLink(agent: string, address: MqttAddress, options: EndOptio
   const { common, reasons } = parts();
   const link = createMqttLink({ ...common, agent, meter, open: openerOf(address, options) });
   return { link, meter, reasons };
+}
+
+export interface HostEnd {
+  readonly host: BrokerHost;
+  readonly meter: Meter;
+  readonly port: number;
+  /** What it logged as errors. */
+  readonly faults: readonly string[];
+}
+
+/** The collector's own broker, on a free port. */
+export async function startHost(
+  link: CollectorLink,
+  more: Partial<BrokerHostSettings> = {},
+): Promise<HostEnd> {
+  const meter = createMeter();
+  const { common, faults } = parts();
+  const host = new BrokerHost({
+    ...common,
+    ...{ host: "127.0.0.1", port: 0, certFile: "", keyFile: "", caFile: "", tokensFile: "" },
+    link,
+    meter,
+    intake: new MqttIntake({ link, log: silentLog, meter }),
+    agents: new MqttAgents({ log: silentLog, meter }),
+    ...more,
+  });
+  await host.start();
+  return { host, meter, port: host.port, faults };
 }
 
 export interface CollectorEnd {
