@@ -119,12 +119,12 @@ export class RecordBook {
 
   /**
    * Makes a record of an earlier stream one of this; false when it has to go as it is, because it
-   * may be there already under its old name.
+   * may be there already under its old name. What is numbered blindly was never sent.
    */
   rename(entry: SpoolEntry, bytes: Uint8Array): boolean {
-    const { facts, isForked, wasSent, isRecovered } = entry;
+    const { facts, isForked, isBlind, wasSent, isRecovered } = entry;
     if (facts.streamId === this.numbers.streamId) return false;
-    if (!isForked && (wasSent || isRecovered)) return false;
+    if (!isForked && !isBlind && (wasSent || isRecovered)) return false;
     const decoded = decodeSketchBatch(bytes);
     assert(decoded.ok && decoded.value.kind !== "heartbeat", "a spooled record is a sound batch");
     const batch = decoded.value;
