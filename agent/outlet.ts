@@ -11,6 +11,7 @@ import { Delivery } from "./export/delivery.ts";
 import { createThresholdReader } from "./export/threshold-reader.ts";
 import { hashKeyIdOf, hashKeySize, readHashKey } from "./hash-key.ts";
 import { type AgentLedger, readSpans } from "./ledger.ts";
+import { encodeSpoolMark } from "./spool/spool-record.ts";
 import type { SealedWindow } from "./windows/sealed-window.ts";
 import { watermarkAt } from "./windows/windows.ts";
 
@@ -170,7 +171,7 @@ export class Outlet {
 
   #mark(nowMs: number): void {
     this.#markedMs = nowMs;
-    this.#delivery.spool.mark(this.#told.watermarkMs);
+    void this.#delivery.spool.note(encodeSpoolMark(this.#told.watermarkMs));
   }
 
   #onAnswer(ack: Ack, times: { readonly sentMs: number; readonly answeredMs: number }): void {

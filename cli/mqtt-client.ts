@@ -126,6 +126,8 @@ function follow(client: MqttClient, hello: MqttHello, listener: MqttListener): M
       message: error.message || String(error),
       tryOtherVersion: code !== undefined && wrongVersion.has(code),
     };
+    // A failed TLS handshake ends nothing by itself.
+    down();
   });
   client.on("close", () => {
     // Some brokers just hang up on a version they do not know.
@@ -143,7 +145,7 @@ function follow(client: MqttClient, hello: MqttHello, listener: MqttListener): M
           : { properties: { messageExpiryInterval: message.expirySeconds } };
       const { topic, payload, retain } = messageOf(message);
       client.publish(topic, payload, { qos: 1, retain, ...properties }, (error) => {
-        if (error === undefined || error === null) taken();
+        if (client.connected) taken(error?.message);
       });
     },
     async close() {

@@ -218,6 +218,8 @@ export interface StreamLedger {
   readonly lost: Readonly<Record<string, number>>;
   /** Time during which the agent was not listening. */
   readonly gapMs: number;
+  /** 1 when two processes used its numbers, so that it ends where one began another. */
+  readonly forks: number;
   /** Spans of all its window records up to lastSeq, as the agent counts them. */
   readonly streamSpans: number;
   /** False when the stream is complete and yet applied and lost are not what the agent counts. */

@@ -46,8 +46,11 @@ export interface MqttListener {
 }
 
 export interface MqttConnection {
-  /** `taken` is called when the broker has it; never when the connection ends first. */
-  publish(message: MqttPublish, taken: () => void): void;
+  /**
+   * `taken` is called when the broker has it, or with its reason when it does not want it; never
+   * when the connection ends first.
+   */
+  publish(message: MqttPublish, taken: (refusal?: string) => void): void;
   /** Says goodbye, so that no will is published. */
   close(): Promise<void>;
 }
@@ -106,14 +109,16 @@ export class MqttSession {
     this.#connect();
   }
 
-  /** Whether it went out; the broker may still lose it. */
-  publish(message: MqttPublish): boolean {
+  /** Whether it went out; the broker may still lose it, or refuse it and say why. */
+  publish(message: MqttPublish, onRefused: (reason: string) => void = () => {}): boolean {
     const connection = this.#connection;
     if (!this.isUp || connection === undefined) return false;
     if (this.#publishes >= this.#settings.publishesMax) return false;
     this.#publishes++;
-    connection.publish(message, () => {
-      if (connection === this.#connection) this.#publishes--;
+    connection.publish(message, (refusal) => {
+      if (connection !== this.#connection) return;
+      this.#publishes--;
+      if (refusal !== undefined) onRefused(refusal);
     });
     return true;
   }

@@ -47,6 +47,8 @@ export interface MqttLink extends CollectorLink {
 const answerMsMax = 10_000;
 /** Twice what a sender has in flight, as many as heartbeats may add. */
 const sendsMax = 16;
+/** Messages the broker has not confirmed: sends that timed out and were tried again are in here. */
+const publishesMax = 2 * sendsMax;
 /** A batch that the collector does not fetch in this time is sent again anyhow. */
 const expirySeconds = 60;
 
@@ -88,7 +90,7 @@ class BrokerLink implements MqttLink {
       clientId: `brunt-agent-${agent}`,
       subscriptions: [this.#topics.down, mqttFilters.thresholds],
       will: this.#status("gone"),
-      publishesMax: sendsMax,
+      publishesMax,
       onUp: () => this.#onUp(),
       onMessage: (message) => this.#onMessage(message),
       onDown: ({ message }) => this.#onDown(message),
@@ -160,7 +162,10 @@ class BrokerLink implements MqttLink {
 
   #publish(send: Send): void {
     const message = { topic: this.#topics.up, payload: send.record, expirySeconds };
-    send.isPublished = this.#session.publish(message);
+    send.isPublished = this.#session.publish(message, (reason) => {
+      this.#settings.log.warn("the broker refuses a batch", { reason });
+      send.reject(unreachable(`the broker refuses it: ${reason}`));
+    });
     if (!send.isPublished)
       send.reject(unreachable("the broker does not take what was sent before"));
   }
@@ -175,7 +180,7 @@ class BrokerLink implements MqttLink {
     for (const send of [...this.#sends]) this.#publish(send);
   }
 
-  /** What was on its way may or may not have arrived; what waits for a connection goes on waiting. */
+  /** What was on its way may have arrived or not; what waits for a connection goes on waiting. */
   #onDown(reason: string): void {
     for (const send of [...this.#sends]) {
       if (send.isPublished) send.reject(unreachable(`the broker is gone: ${reason}`));

@@ -119,12 +119,12 @@ export class RecordBook {
 
   /**
    * Makes a record of an earlier stream one of this; false when it has to go as it is, because it
-   * may be there already under its old name.
+   * may be there already under its old name. What is numbered blindly was never sent.
    */
   rename(entry: SpoolEntry, bytes: Uint8Array): boolean {
-    const { facts, isForked, wasSent, isRecovered } = entry;
+    const { facts, isForked, isBlind, wasSent, isRecovered } = entry;
     if (facts.streamId === this.numbers.streamId) return false;
-    if (!isForked && (wasSent || isRecovered)) return false;
+    if (!isForked && !isBlind && (wasSent || isRecovered)) return false;
     const decoded = decodeSketchBatch(bytes);
     assert(decoded.ok && decoded.value.kind !== "heartbeat", "a spooled record is a sound batch");
     const batch = decoded.value;
@@ -141,20 +141,18 @@ export class RecordBook {
 
   /**
    * Says what was used and what is held; takes no number. Until numbers are confirmed it tells of
-   * the process before only: those used since may have to be given back.
+   * those only that nobody else can have used.
    */
   heartbeat(): Uint8Array {
-    const { isBlind, start, oldestSeq } = this.numbers;
-    const { lastSeq, streamSpans } = isBlind ? start : this.numbers;
+    const { isBlind, said, oldestSeq } = this.numbers;
     const told = this.#told();
     return encodeSketchBatch({
       kind: "heartbeat",
-      oldestSeq: Math.min(oldestSeq, lastSeq + 1),
+      oldestSeq: Math.min(oldestSeq, said.seq + 1),
       ...told,
       ...(isBlind ? { watermarkMs: Math.min(told.watermarkMs, this.#listenedMs) } : {}),
       ...this.#names(0),
-      seq: lastSeq,
-      streamSpans,
+      ...said,
     });
   }
 

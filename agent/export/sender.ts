@@ -12,6 +12,7 @@ import { type Ack, type CollectorLink, remedyOf } from "../../wire/agent-link.ts
 import { hasNumber } from "../spool/number-set.ts";
 import type { SpoolEntry } from "../spool/spool-entry.ts";
 import { pauseMs } from "./back-off.ts";
+import { Conditions } from "./conditions.ts";
 import type { SendOrder, SendQueue } from "./send-queue.ts";
 import { createSenderMetrics } from "./sender-metrics.ts";
 
@@ -48,7 +49,7 @@ const failuresPutOff = 3;
 export class Sender {
   readonly #options: SenderOptions;
   readonly #metrics: ReturnType<typeof createSenderMetrics>;
-  readonly #waits = new Set<() => void>();
+  readonly #conditions: Conditions;
   #isUp = true;
   #isStopped = false;
   #isBeating = false;
@@ -65,6 +66,7 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#conditions = new Conditions(options.clock);
     this.#progressMs = options.clock.nowMs();
     this.#metrics = createSenderMetrics(options.meter, () => (this.#isUp ? 1 : 0));
   }
@@ -83,7 +85,7 @@ export class Sender {
   async hello(waitMs: number): Promise<void> {
     this.#isUp = false;
     this.#beat();
-    await this.#until(() => !this.#isBeating, waitMs);
+    await this.#conditions.until(() => !this.#isBeating, waitMs);
   }
 
   /** Sends what may be sent. */
@@ -109,11 +111,11 @@ export class Sender {
   async drain(waitMs?: number): Promise<void> {
     const { queue } = this.#options;
     const failures = this.#failuresEver;
-    for (const entry of queue.held()) entry.notBeforeMs = 0;
+    for (const entry of queue.held()) if (entry.failures > 0) entry.notBeforeMs = 0;
     if (this.#isUp) this.pump();
     else this.#beat();
     const isDone = (): boolean => queue.totals.records === 0 && !this.#isBeating;
-    await this.#until(() => isDone() || this.#failuresEver > failures, waitMs);
+    await this.#conditions.until(() => isDone() || this.#failuresEver > failures, waitMs);
   }
 
   /** Begins nothing any more. */
@@ -143,7 +145,7 @@ export class Sender {
       if (isBackfill) this.#backfill--;
       if (entry.state === "sending") queue.move(entry, "waiting");
       this.pump();
-      this.#look();
+      this.#conditions.look();
     }
   }
 
@@ -199,7 +201,7 @@ export class Sender {
     void this.#beatOnce().finally(() => {
       this.#isBeating = false;
       this.pump();
-      this.#look();
+      this.#conditions.look();
     });
   }
 
@@ -258,27 +260,6 @@ export class Sender {
     } finally {
       cancel();
     }
-  }
-
-  /** Resolves when it is so, or after `waitMs`. */
-  #until(isSo: () => boolean, waitMs?: number): Promise<void> {
-    if (isSo()) return Promise.resolve();
-    return new Promise((resolve) => {
-      let cancel: Cancel = () => {};
-      const look = (isOver: boolean): void => {
-        if (!isOver && !isSo()) return;
-        cancel();
-        this.#waits.delete(lookAgain);
-        resolve();
-      };
-      const lookAgain = (): void => look(false);
-      if (waitMs !== undefined) cancel = this.#options.clock.after(waitMs, () => look(true));
-      this.#waits.add(lookAgain);
-    });
-  }
-
-  #look(): void {
-    for (const look of [...this.#waits]) look();
   }
 }
 

@@ -10,11 +10,12 @@
 import { recordHeaderSize } from "../../base/records.ts";
 import { decodeSketchBatch, type LostRecord } from "../../wire/sketch-batch.ts";
 import type { NumberSet } from "./number-set.ts";
-import { createEntry, nameOf, type SpoolEntry } from "./spool-entry.ts";
+import { createEntry, nameOf, release, type SpoolEntry } from "./spool-entry.ts";
 import {
   countsBeforeMax,
   decodeSpoolPayload,
   type RecordCounts,
+  type RecordName,
   type SpoolPayload,
 } from "./spool-record.ts";
 import type { StreamState } from "./stream-numbers.ts";
@@ -59,6 +60,7 @@ export class SpoolReading {
       const payload = decodeSpoolPayload(bytes);
       if (payload === undefined) this.#unknown++;
       else if (payload.type === "mark") this.#hear(payload.watermarkMs);
+      else if (payload.type === "certain") this.#certify(payload);
       else if (payload.type === "header") this.#learn(payload);
       else {
         const entry = this.#addRecord(payload);
@@ -100,7 +102,9 @@ export class SpoolReading {
   #stream(): StreamState | undefined {
     if (this.#newest === undefined) return undefined;
     const { streamId } = this.#newest.facts;
-    const last = this.#recordsOf(streamId).at(-1) as SpoolEntry;
+    const records = this.#recordsOf(streamId);
+    const last = records.at(-1) as SpoolEntry;
+    const certain = records.findLast(({ isBlind }) => !isBlind)?.facts;
     const { seq, streamSpans, spans, errors, windowStartMs } = last.facts;
     const floor = this.#floors.get(streamId) ?? 1;
     const before: RecordCounts[] = [{ spans, errors, windowStartMs }];
@@ -110,7 +114,10 @@ export class SpoolReading {
       before.push(counts);
     }
     const settled: NumberSet = floor > 1 ? [[1, floor - 1]] : [];
-    return { streamId, lastSeq: seq, streamSpans, settled, before };
+    return {
+      ...{ streamId, lastSeq: seq, streamSpans, settled, before },
+      certain: { seq: certain?.seq ?? 0, streamSpans: certain?.streamSpans ?? 0 },
+    };
   }
 
   #missing({ streamId }: StreamState): LostRecord[] {
@@ -154,6 +161,15 @@ export class SpoolReading {
   #learn({ streamId, settledBelow, previous }: Extract<SpoolPayload, { type: "header" }>): void {
     this.#floors.set(streamId, Math.max(this.#floors.get(streamId) ?? 1, settledBelow));
     for (const { seq, ...counts } of previous) this.#counts.set(nameOf({ streamId, seq }), counts);
+  }
+
+  /** Comes behind the records it is of. */
+  #certify({ streamId, seq }: RecordName): void {
+    for (const entry of this.#recordsOf(streamId)) {
+      if (!entry.isBlind || entry.facts.seq > seq) continue;
+      entry.isBlind = false;
+      release(entry);
+    }
   }
 
   #countsOf(streamId: string, seq: number, windowStartMs: number): LostRecord {

@@ -28,6 +28,8 @@ export interface SpoolEntry {
   /** Put in by an earlier process, which may have sent it. */
   readonly isRecovered: boolean;
   state: EntryState;
+  /** As in its envelope, until the collector has answered. */
+  isBlind: boolean;
   wasSent: boolean;
   /** The collector has another record under its name. */
   isForked: boolean;
@@ -35,7 +37,7 @@ export interface SpoolEntry {
   bytes: Uint8Array | undefined;
   place: EntryPlace | undefined;
   replacedBy: SpoolEntry | undefined;
-  /** Refusals of this very record, and when it may be tried again. */
+  /** Refusals of this very record, and when it may be tried again; not before it is certain. */
   failures: number;
   notBeforeMs: number;
 }
@@ -55,14 +57,20 @@ export function createEntry(
     lost: options.lost ?? [],
     isRecovered: options.isRecovered ?? false,
     state: "writing",
+    isBlind: facts.isBlind,
     wasSent: false,
     isForked: false,
     bytes: options.bytes,
     place: undefined,
     replacedBy: undefined,
     failures: 0,
-    notBeforeMs: 0,
+    notBeforeMs: facts.isBlind ? Number.POSITIVE_INFINITY : 0,
   };
+}
+
+/** It may be sent, under its own name or another. */
+export function release(entry: SpoolEntry): void {
+  entry.notBeforeMs = 0;
 }
 
 export function nameOf({ streamId, seq }: RecordName): string {

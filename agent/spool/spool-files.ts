@@ -57,6 +57,8 @@ export class SpoolFiles {
    */
   async open(take: (segment: ScannedSegment) => SpoolEntry[]): Promise<void> {
     const { disk, directory } = this.#options;
+    // A process killed between making a file and syncing its name leaves one that is there for now.
+    await disk.syncDirectory(directory);
     const files = await numberedFiles(disk, directory, spoolFilePattern);
     for (const { path, number } of files) {
       this.#nextNumber = number + 1;
@@ -207,5 +209,5 @@ function noJournal(): undefined {}
 
 function payloadOf(item: SpoolEntry | Uint8Array): Uint8Array {
   if (item instanceof Uint8Array) return item;
-  return encodeSpoolRecord(item.facts, item.bytes as Uint8Array);
+  return encodeSpoolRecord({ ...item.facts, isBlind: item.isBlind }, item.bytes as Uint8Array);
 }

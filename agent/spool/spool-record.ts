@@ -9,8 +9,10 @@
  *   the batch
  *
  * A segment file begins with a header: u8 0, u8 version, 16 bytes stream id, varint createdMs,
- * varint settledBelow, and what the records of the file before count, as a tombstone writes it. A
- * mark, u8 2, varint watermarkMs, says up to when an idle agent was listening.
+ * varint settledBelow, and what the records of the file before count, as a tombstone writes it.
+ * Notes stand between the records: u8 2, varint watermarkMs, up to when an idle agent was
+ * listening; u8 3, 16 bytes stream id, varint seq, up to where numbers that were used blindly are
+ * certain, and so may have been sent.
  */
 import {
   type ByteReader,
@@ -36,7 +38,7 @@ export interface RecordFacts extends RecordName, RecordCounts {
   readonly watermarkMs: number;
   /** When it was put in, by our clock. */
   readonly sealedMs: number;
-  /** Numbered before the collector had said which numbers it has. */
+  /** Numbered before the collector had said which numbers it has; not sent until it does. */
   readonly isBlind: boolean;
   /** Its name before its stream forked. */
   readonly origin: RecordName | undefined;
@@ -56,6 +58,7 @@ export interface SegmentHeader {
 export type SpoolPayload =
   | ({ readonly type: "header" } & SegmentHeader)
   | { readonly type: "mark"; readonly watermarkMs: number }
+  | ({ readonly type: "certain" } & RecordName)
   | { readonly type: "record"; readonly facts: RecordFacts; readonly batch: Uint8Array };
 
 /** Each costs about ten bytes a record; a damaged page of a quiet agent hits as many. */
@@ -65,6 +68,7 @@ const formatVersion = 1;
 const headerTag = 0;
 const recordTag = 1;
 const markTag = 2;
+const certainTag = 3;
 const kinds = ["window", "tombstone", "gap"] as const;
 const blindFlag = 16;
 const movedFlag = 32;
@@ -87,6 +91,13 @@ export function encodeSpoolMark(watermarkMs: number): Uint8Array {
   const writer = createByteWriter();
   writer.u8(markTag);
   writer.varint(watermarkMs);
+  return writer.finish();
+}
+
+export function encodeSpoolCertain(name: RecordName): Uint8Array {
+  const writer = createByteWriter();
+  writer.u8(certainTag);
+  writeName(writer, name);
   return writer.finish();
 }
 
@@ -123,6 +134,8 @@ export function decodeSpoolPayload(payload: Uint8Array): SpoolPayload | undefine
     decoded = { type: "header", ...readHeader(reader) };
   } else if (tag === markTag) {
     decoded = { type: "mark", watermarkMs: reader.varint() };
+  } else if (tag === certainTag) {
+    decoded = { type: "certain", ...readName(reader) };
   } else if (tag === recordTag) {
     const facts = readFacts(reader);
     const batch = payload.subarray(reader.offset);

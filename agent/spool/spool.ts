@@ -22,7 +22,6 @@ import {
   recordsToGiveUp,
   type SpoolLimits,
 } from "./spool-limits.ts";
-import { encodeSpoolMark } from "./spool-record.ts";
 
 export interface SpoolOptions {
   readonly disk: Disk;
@@ -42,6 +41,12 @@ export interface SpoolOptions {
   onReady(): void;
   /** Declares records lost, which replaces them. */
   giveUp(entries: readonly SpoolEntry[], cause: LossCause): void;
+}
+
+/** What stands between the records of a file. */
+interface Note {
+  readonly payload: Uint8Array;
+  onWritten(isDurable: boolean): void;
 }
 
 /** `memory`: there is no directory; `failing`: it does not take what is written. */
@@ -64,7 +69,7 @@ export class Spool {
   #isOpen = false;
   #isClosed = false;
   #release: (() => Promise<void>) | undefined;
-  #unwritten: (SpoolEntry | Uint8Array)[] = [];
+  #unwritten: (SpoolEntry | Note)[] = [];
   /** The one thing that is being done to the files. */
   #work: Promise<void> | undefined;
   #cancelRetry: Cancel | undefined;
@@ -115,11 +120,13 @@ export class Spool {
     this.#start();
   }
 
-  /** Notes that an agent with nothing to tell was listening until then. */
-  mark(watermarkMs: number): void {
-    if (this.state !== "disk" || !this.#isOpen) return;
-    this.#unwritten.push(encodeSpoolMark(watermarkMs));
-    this.#start();
+  /** Puts a note between the records; resolves when it is durable, or with false when not. */
+  note(payload: Uint8Array): Promise<boolean> {
+    if (this.state !== "disk" || !this.#isOpen) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#unwritten.push({ payload, onWritten: resolve });
+      this.#start();
+    });
   }
 
   /** The batch of a record, or undefined when it cannot be read any more. */
@@ -166,7 +173,7 @@ export class Spool {
       const items = this.#unwritten;
       this.#unwritten = [];
       if (this.state === "disk" && this.#isOpen) await this.#write(items);
-      else this.#ready(items.filter(isEntry));
+      else this.#done(items);
     }
     this.#giveUpMemory();
     if (this.state !== "disk" || !this.#isOpen) return;
@@ -178,13 +185,18 @@ export class Spool {
     }
   }
 
-  async #write(items: readonly (SpoolEntry | Uint8Array)[]): Promise<void> {
+  async #write(items: readonly (SpoolEntry | Note)[]): Promise<void> {
     try {
-      await this.#files.append(items);
+      await this.#files.append(items.map((item) => (isEntry(item) ? item : item.payload)));
     } catch (cause) {
       this.#fail(cause);
     }
+    this.#done(items);
+  }
+
+  #done(items: readonly (SpoolEntry | Note)[]): void {
     this.#ready(items.filter(isEntry));
+    for (const item of items) if (!isEntry(item)) item.onWritten(this.state === "disk");
   }
 
   /** What is on disk now, or has to do without, may be sent. */
@@ -283,6 +295,6 @@ function isInMemory({ place, state }: SpoolEntry): boolean {
   return place === undefined && state !== "writing";
 }
 
-function isEntry(item: SpoolEntry | Uint8Array): item is SpoolEntry {
-  return !(item instanceof Uint8Array);
+function isEntry(item: SpoolEntry | Note): item is SpoolEntry {
+  return !("payload" in item);
 }

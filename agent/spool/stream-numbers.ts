@@ -6,11 +6,18 @@
 import { firstMissing, includesAll, lastNumber, type NumberSet, withNumber } from "./number-set.ts";
 import { countsBeforeMax, type RecordCounts } from "./spool-record.ts";
 
+export interface CertainNumber {
+  readonly seq: number;
+  readonly streamSpans: number;
+}
+
 export interface StreamState {
   readonly streamId: string;
   readonly lastSeq: number;
   readonly streamSpans: number;
   readonly settled: NumberSet;
+  /** The last number that nobody else can have used, and the spans up to it. */
+  readonly certain: CertainNumber;
   /** Counts of the newest records, the newest first. */
   readonly before: readonly RecordCounts[];
 }
@@ -19,12 +26,11 @@ export class StreamNumbers {
   readonly streamId: string;
   /** No answer of the collector has confirmed the numbers yet, and nothing was sent since. */
   isBlind: boolean;
-  /** Where it went on. */
-  readonly start: Pick<StreamState, "lastSeq" | "streamSpans">;
   lastSeq: number;
   streamSpans: number;
   settled: NumberSet;
   before: readonly RecordCounts[];
+  readonly #certain: CertainNumber;
 
   constructor(state: StreamState, options: { readonly isBlind: boolean }) {
     this.streamId = state.streamId;
@@ -32,13 +38,21 @@ export class StreamNumbers {
     this.streamSpans = state.streamSpans;
     this.settled = state.settled;
     this.before = state.before;
+    this.#certain = state.certain;
     this.isBlind = options.isBlind;
-    this.start = state;
   }
 
   /** The first number that is not settled; one more than the last when all are. */
   get oldestSeq(): number {
     return Math.min(firstMissing(this.settled), this.lastSeq + 1);
+  }
+
+  /**
+   * What may be said of the stream: a number that is used blindly may be another record's, which
+   * the collector has and knows the spans of.
+   */
+  get said(): CertainNumber {
+    return this.isBlind ? this.#certain : { seq: this.lastSeq, streamSpans: this.streamSpans };
   }
 
   /** Takes the next number for a record of these counts. */
@@ -60,11 +74,12 @@ export class StreamNumbers {
    * `settledBefore` is what was settled when we asked.
    */
   isContradictedBy(have: NumberSet, settledBefore: NumberSet): boolean {
-    const { lastSeq } = this.isBlind ? this.start : this;
+    const { seq: lastSeq } = this.said;
     return lastNumber(have) > lastSeq || !includesAll(have, settledBefore);
   }
 }
 
 export function newStream(streamId: string): StreamState {
-  return { streamId, lastSeq: 0, streamSpans: 0, settled: [], before: [] };
+  const certain = { seq: 0, streamSpans: 0 };
+  return { streamId, lastSeq: 0, streamSpans: 0, settled: [], certain, before: [] };
 }

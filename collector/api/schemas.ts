@@ -204,7 +204,14 @@ const named: Readonly<Record<string, Schema>> = {
   LedgerReport: objectOf({
     streams: listOf(
       objectOf({
-        ...{ streamId: text, agent: text, lastSeq: count, oldestSeq: count, heardMs: epochMs },
+        ...{
+          streamId: text,
+          agent: text,
+          lastSeq: count,
+          oldestSeq: count,
+          heardMs: epochMs,
+          forks: count,
+        },
         ...ledger,
       }),
     ),

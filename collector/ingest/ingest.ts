@@ -103,7 +103,10 @@ export class Ingest {
     const known =
       this.#known(batch, digest) ??
       this.#admission.problemOfRecord(batch, this.#options.clock.nowMs());
-    if (known !== undefined && !known.ok) return known;
+    if (known !== undefined && !known.ok) {
+      if (known.error.code === "STREAM_FORKED") await this.#noteFork(batch.streamId, bytes);
+      return known;
+    }
     await (known === undefined ? this.#append(batch, digest, bytes) : known.value);
     return ok(this.#ack(batch.streamId));
   }
@@ -130,6 +133,14 @@ export class Ingest {
       )
       .add();
     return ok(lost?.done ?? Promise.resolve());
+  }
+
+  /** Makes durable that there are two of a number: once a stream. */
+  async #noteFork(streamId: string, bytes: Uint8Array): Promise<void> {
+    const { store, clock, streams } = this.#options;
+    if (streams.find(streamId)?.forks !== 0) return;
+    const entry = { bytes, receivedMs: clock.nowMs(), window: undefined };
+    await store.append(entry, () => streams.fork(streamId));
   }
 
   async #append(batch: SequencedBatch, digest: string, bytes: Uint8Array): Promise<void> {
@@ -221,7 +232,9 @@ export class Ingest {
         }
         const batch = decoded.value;
         const digest = digestOf(bytes);
-        if (streams.know({ ...batch, digest }) !== "new") return undefined;
+        const known = streams.know({ ...batch, digest });
+        if (known === "forked") streams.fork(batch.streamId);
+        if (known !== "new") return undefined;
         const aside = batch.kind === "window" && window === undefined;
         streams.add({ batch, digest, receivedMs, aside });
         if (batch.kind !== "window" || window === undefined) return undefined;

@@ -14,13 +14,13 @@ export function ledgerOf(streams: Iterable<StreamState>): LedgerReport {
 
 function streamLedgerOf(stream: StreamState): StreamLedger {
   const { lastSeq, oldestSeq, missing, appliedRecords, appliedSpans, asideSpans } = stream;
-  const { lostRecords, gapMs, streamSpans, heardMs } = stream;
+  const { lostRecords, forks, gapMs, streamSpans, heardMs } = stream;
   const lostSpans = lostSpansOf(stream);
   return {
     ...{ streamId: stream.id, agent: stream.agent, lastSeq, oldestSeq, missing },
     ...{ appliedRecords, appliedSpans, asideSpans, lostRecords, lostSpans },
     lost: Object.fromEntries(lossCauses.map((cause) => [cause, stream.lostSpans.get(cause) ?? 0])),
-    ...{ gapMs, streamSpans, heardMs },
+    ...{ forks, gapMs, streamSpans, heardMs },
     accounted: isAccounted(stream),
   };
 }

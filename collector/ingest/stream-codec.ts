@@ -54,6 +54,7 @@ const counts = [
   "appliedSpans",
   "asideSpans",
   "lostRecords",
+  "forks",
   "gapMs",
 ] as const;
 

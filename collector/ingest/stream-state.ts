@@ -38,6 +38,11 @@ export interface StreamState {
   /** Of the applied: in no window, as theirs is too old or lies in the future. */
   asideSpans: number;
   lostRecords: number;
+  /**
+   * 1 once a record came under a number that another has: two processes numbered records by
+   * themselves, so that no sum of one of them is what the stream should amount to.
+   */
+  forks: number;
   readonly lostSpans: Map<LossCause, number>;
   gapMs: number;
   /** Times in milliseconds of which the stream has not told everything, nor ever will. */
@@ -70,6 +75,7 @@ export function createStreamState(header: BatchHeader, nowMs: number): StreamSta
     appliedSpans: 0,
     asideSpans: 0,
     lostRecords: 0,
+    forks: 0,
     lostSpans: new Map(),
     gapMs: 0,
     unreported: [],
@@ -162,5 +168,6 @@ export function lostSpansOf(stream: StreamState): number {
 
 /** What is here and what is lost is what the agent counted; of an incomplete stream it will be. */
 export function isAccounted(stream: StreamState): boolean {
-  return !isComplete(stream) || stream.appliedSpans + lostSpansOf(stream) === stream.streamSpans;
+  if (!isComplete(stream) || stream.forks > 0) return true;
+  return stream.appliedSpans + lostSpansOf(stream) === stream.streamSpans;
 }

@@ -79,6 +79,12 @@ export class Streams {
     applyRecord(this.#streamOf(record.batch, record.receivedMs), record);
   }
 
+  /** Takes note that a record of the stream had a number another has. */
+  fork(id: string): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) stream.forks = 1;
+  }
+
   /** Takes note of a sign of life. */
   hear(batch: HeartbeatBatch, receivedMs: number): void {
     applyHeartbeat(this.#streamOf(batch, receivedMs), batch, receivedMs);

@@ -1,8 +1,8 @@
 /**
  * Takes what agents send over MQTT, whichever broker it came by: reads whose it is, has it made
- * durable, and answers. A message without a readable head is counted and dropped; every other one is
- * answered, with a refusal if need be. No agent takes another's place: each has few batches at a
- * time on their way, and all together have a bound.
+ * durable, and answers. A message without a readable head is counted and dropped; every other one
+ * is answered, with a refusal if need be. No agent takes another's place: each has few batches at
+ * a time on their way, and all together have a bound.
  */
 import { OperationalError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
@@ -66,7 +66,7 @@ export class MqttIntake {
     this.#malformed.add();
   }
 
-  /** Resolves with the answer, once the batch is durable or refused; undefined for one unreadable. */
+  /** The answer, once the batch is durable or refused; undefined for one that is unreadable. */
   async take(batch: MqttBatch): Promise<BatchAnswer | undefined> {
     const head = decodeBatchHead(batch.bytes);
     if (!head.ok) {

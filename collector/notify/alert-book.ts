@@ -64,7 +64,7 @@ export class AlertBook {
   take(event: StreamEvent): void {
     if (event.type === "window.closed") {
       const asOfMs = event.window.windowStartMs;
-      for (const [id, incident] of this.#waiting) {
+      for (const [id, incident] of [...this.#waiting]) {
         const held = this.#alerts.get(id);
         if (held !== undefined) this.#revise(held, incident, Math.max(asOfMs, incident.asOfMs));
       }

@@ -54,6 +54,7 @@ export interface Change {
 }
 
 export interface DeliveryJournalOptions {
+  /** Is there. */
   readonly directory: string;
   readonly disk: Disk;
   readonly log: Log;
@@ -89,7 +90,6 @@ export class DeliveryJournal {
   /** The changes stored, oldest first; damaged ones are left out and counted. */
   async recover(): Promise<readonly Change[]> {
     const { directory, disk, meter, log } = this.#options;
-    await disk.makeDirectory(directory);
     const changes: Change[] = [];
     let damaged = 0;
     for (const { path, number } of await numberedFiles(disk, directory, namePattern)) {

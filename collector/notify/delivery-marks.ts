@@ -69,7 +69,7 @@ export class DeliveryMarks {
     return all.filter((held) => typeof this.#nextOf(held) === "object").length;
   }
 
-  /** What it hears of an alert next. That it is resolved nobody hears who never heard that it fires. */
+  /** What it hears of an alert next; that it is resolved only after it heard that it fires. */
   #nextOf(held: HeldAlert): Next {
     const { clock, isSilenced, retentionMs } = this.#options;
     const { firing, resolved } = held;

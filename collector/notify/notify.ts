@@ -3,8 +3,8 @@
  *
  *   events → book (durable, with the cursor) → a delivery for each notifier (durable marks)
  *
- * After a restart the book takes the events after its cursor and is then compared with the
- * incidents there are: what opened unseen fires, what ended unseen is resolved.
+ * After a restart the book takes the events after its cursor, then the incidents there are: what
+ * opened unseen fires, what ended unseen is resolved.
  */
 import { type Cancel, type Clock, every } from "../../base/clock.ts";
 import type { Disk } from "../../base/disk.ts";
@@ -87,6 +87,7 @@ export class Notify {
 
   /** Reads what was delivered and goes on with the rest. The store has been recovered. */
   async start(): Promise<void> {
+    await this.#settings.disk.makeDirectory(this.#settings.directory);
     await this.silences.recover();
     const changes = await this.#journal.recover();
     if (this.#deliveries.length === 0) return this.#journal.clear();
@@ -123,28 +124,28 @@ export class Notify {
     }
   }
 
+  /**
+   * The events since give each revision as it was; what they do not say any more, because a file
+   * was damaged or numbers began anew, the incidents themselves do.
+   */
   #catchUp(): void {
-    const { events } = this.#settings;
+    const { events, incidents, clock, log } = this.#settings;
     const isFirst = this.#cursor.epoch === "";
-    // Under another epoch the numbers began anew, and the ring holds none of the old ones.
     const after = this.#cursor.epoch === events.epoch ? this.#cursor.seq : 0;
-    if (!isFirst) {
-      for (const event of events.ring) if (event.seq > after) this.#book.take(event);
+    for (const event of events.ring) {
+      if (!isFirst && event.seq > after) this.#book.take(event);
     }
-    this.#reconcile();
     this.#cursor = { epoch: events.epoch, seq: events.nextSeq - 1 };
-  }
-
-  #reconcile(): void {
-    const { incidents, clock, log } = this.#settings;
     const nowMs = clock.nowMs();
-    const byId = new Map(incidents().map((incident) => [incident.id, incident]));
-    for (const incident of byId.values()) {
-      const isHeld = this.#book.alerts.has(incident.id);
-      if (isHeld || incident.status === "firing") this.#book.takeIncident(incident, nowMs);
+    const known = new Set<string>();
+    for (const incident of incidents()) {
+      known.add(incident.id);
+      // What was over before anybody was to be told is history.
+      if (isFirst && incident.status === "resolved") this.#book.settle(incident.id);
+      else this.#book.takeIncident(incident, nowMs);
     }
     for (const { id, resolved } of this.#book.alerts.values()) {
-      if (resolved !== null || byId.has(id)) continue;
+      if (resolved !== null || known.has(id)) continue;
       log.warn("an incident that was alerted is not known any more and counts as resolved", { id });
       this.#book.end(id, nowMs);
     }
@@ -195,7 +196,7 @@ export class Notify {
     };
   }
 
-  /** Safe without start; nothing runs after it. What is not told yet is told after the next start. */
+  /** Safe without start; nothing runs after it. What is not told yet is after the next start. */
   async shutdown(): Promise<void> {
     this.#isTaking = false;
     this.#cancel();

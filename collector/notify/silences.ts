@@ -16,6 +16,7 @@ import type { Incident } from "../../wire/api-types.ts";
 import { hasAll, traitsOf } from "./traits.ts";
 
 export interface SilencesOptions {
+  /** Is there. */
   readonly directory: string;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -103,9 +104,8 @@ export class Silences {
   }
 
   async #save(unsorted: readonly Silence[]): Promise<void> {
-    const { disk, directory } = this.#options;
+    const { disk } = this.#options;
     const silences = [...unsorted].sort((a, b) => b.endsAtMs - a.endsAtMs);
-    await disk.makeDirectory(directory);
     const payload = Buffer.from(JSON.stringify(silences));
     await writeAtomically(disk, this.#path, frameRecord(payload));
     this.#silences = silences;

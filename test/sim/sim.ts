@@ -45,7 +45,7 @@ const drainStepMs = 20_000;
 const drainMsMax = 400_000;
 const agentsMax = 3;
 const violationsMax = 20;
-const retriedShare = 0;
+const retriedShare = 0.05;
 /** Within what an agent remembers of requests. */
 const retryMsMax = 30_000;
 /** By so much later may an agent seal a window that it opened before its clock was corrected. */
@@ -145,7 +145,9 @@ class Simulation {
       if (!ingested.ok) this.#fail(`${name} refuses a request: ${ingested.error.message}`);
       else if (ingested.value.accepted > 0) {
         this.#oracle.take(name, { life: lives, nowMs }, request);
-        if (happens(prng, retriedShare)) this.#retry(agent, request, prng);
+        // What it remembers of requests goes by its clock.
+        const isRetried = !this.#storm.clocksJump && happens(prng, retriedShare);
+        if (isRetried) this.#retry(agent, request, prng);
       }
     });
   }
