@@ -36,8 +36,8 @@ export interface ReadBack {
 
 const minuteMs = 60_000;
 const baseMs = 500_000 * 60 * minuteMs;
-const windows = 12;
-const keysEach = 700;
+const windows = 8;
+const keysEach = 560;
 const closings = 90;
 const eventsEach = 50;
 const batchesEach = 12;
