@@ -36,7 +36,7 @@ export interface ReadBack {
 
 const minuteMs = 60_000;
 const baseMs = 500_000 * 60 * minuteMs;
-const windows = 8;
+const windows = 7;
 const keysEach = 560;
 const closings = 90;
 const eventsEach = 50;
@@ -181,9 +181,10 @@ export async function readBack(disk: MemoryDisk): Promise<ReadBack> {
   });
   for (const number of known) take(`had ${number}`, "");
   // Reading finds damage, and what is merged from windows that are there is merged again.
-  await readWindows(store, () => undefined);
+  await readMerged(store, () => undefined);
   for (const afterMs of [30, 31, 32]) await store.maintain(baseMs + afterMs * minuteMs);
-  await readWindows(store, take);
+  await readReceived(store, take);
+  await readMerged(store, take);
   for (const event of store.events.ring) take(`event ${event.seq}`, JSON.stringify(event));
   take("next event", `${store.events.epoch} ${store.events.nextSeq}`);
   const decider = await store.loadDecider();
@@ -192,7 +193,7 @@ export async function readBack(disk: MemoryDisk): Promise<ReadBack> {
   return found;
 }
 
-async function readWindows(
+async function readReceived(
   store: Store,
   take: (name: string, value: string) => void,
 ): Promise<void> {
@@ -208,6 +209,12 @@ async function readWindows(
     for (const [key, cell] of cellsOf(stored.value.contents.cube))
       take(`cell ${name} ${key}`, cell);
   }
+}
+
+async function readMerged(
+  store: Store,
+  take: (name: string, value: string) => void,
+): Promise<void> {
   for (let startMs = baseMs; startMs < baseMs + 2 * minuteMs; startMs += minuteMs) {
     for (const window of store.windowsOf({ fromMs: startMs, toMs: startMs + minuteMs })) {
       const { meta, segments } = window;
