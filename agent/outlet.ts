@@ -56,6 +56,9 @@ export class Outlet {
   /** Windows sealed before the stream was known; a second's worth. */
   #early: SealedWindow[] = [];
   #isTooLarge = false;
+  /** Until when an earlier process is known to have listened, or 0; and since when this one does. */
+  #recoveredMs = 0;
+  #listeningMs = 0;
 
   /** @throws OperationalError CONFIG_INVALID when the hash key's file cannot be used */
   constructor(options: OutletOptions) {
@@ -75,6 +78,7 @@ export class Outlet {
       ...{ config, settings },
       hashKeyId: hashKeyIdOf(this.hashKey),
       told: () => this.#told,
+      onRecovered: (listenedMs) => this.#onRecovered(listenedMs),
       onAnswer: (ack, times) => this.#onAnswer(ack, times),
     });
     const failures = this.#delivery.metrics.thresholdFailures;
@@ -160,13 +164,24 @@ export class Outlet {
     const { spool, sender, book } = this.#delivery;
     await spool.open();
     await sender.hello(helloMsMax);
-    const { recoveredMs } = this.#delivery;
-    const nowMs = this.clock.nowMs();
-    if (recoveredMs > 0 && recoveredMs < nowMs) book.gap(recoveredMs, nowMs);
+    this.#listeningMs = this.clock.nowMs();
     this.#isNumbered = true;
+    this.#declareGap();
     for (const window of this.#early) book.seal(window);
     this.#early = [];
     sender.pump();
+  }
+
+  /** Sooner or later: a disk may refuse to be read for a while. */
+  #onRecovered(listenedMs: number): void {
+    this.#recoveredMs = listenedMs;
+    if (this.#isNumbered) this.#declareGap();
+  }
+
+  #declareGap(): void {
+    const { book } = this.#delivery;
+    const isGap = this.#recoveredMs > 0 && this.#recoveredMs < this.#listeningMs;
+    if (isGap) book.gap(this.#recoveredMs, this.#listeningMs);
   }
 
   #mark(nowMs: number): void {

@@ -57,6 +57,7 @@ describe("scoreboard", () => {
     ["D4", "keys that meet in one place"],
     ["D5", "sketches no agent made"],
     ["D8", "clients that never read"],
+    ["R6", "damaged storage"],
   ])("%s: %s", check, timeoutMs);
 
   // These wait for windows to close more than they work.

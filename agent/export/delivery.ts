@@ -19,6 +19,8 @@ export interface DeliveryOptions {
   readonly settings: AgentSettings;
   readonly hashKeyId: string;
   told(): { readonly watermarkMs: number; readonly thresholdsRevision: number };
+  /** An earlier process is known to have listened until then. */
+  onRecovered(listenedMs: number): void;
   onAnswer(ack: Ack, times: { readonly sentMs: number; readonly answeredMs: number }): void;
 }
 
@@ -38,8 +40,6 @@ export class Delivery {
   readonly spool: Spool;
   readonly sender: Sender;
   readonly metrics;
-  /** Until when an earlier process is known to have listened, or 0. */
-  recoveredMs = 0;
   readonly #options: DeliveryOptions;
   readonly #keeper: StreamKeeper;
   readonly #quarantine;
@@ -63,6 +63,7 @@ export class Delivery {
       told: options.told,
       add: (entry) => this.#add(entry),
       onReplaced: (entry, by) => this.#replace(entry, by),
+      onNeedless: (entry) => queue.move(entry, "settled"),
     });
     this.#keeper = new StreamKeeper({
       ...{ book: this.book, queue, metrics: this.metrics, log },
@@ -128,9 +129,9 @@ export class Delivery {
 
   #onRecovered(recovered: RecoveredSpool, spans: number): void {
     this.metrics.recovered.add(spans);
-    this.recoveredMs = recovered.watermarkMs;
     // A disk that came late finds the agent under a new name, and keeps it.
     this.#keeper.goOn(recovered, this.#isInUse);
+    if (recovered.watermarkMs > 0) this.#options.onRecovered(recovered.watermarkMs);
   }
 
   #onRequest(entry: SpoolEntry | undefined): (ack: Ack) => void {

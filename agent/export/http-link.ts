@@ -1,14 +1,20 @@
 /**
  * The link to a collector over HTTP: `POST /api/v1/batches`, `GET /api/v1/thresholds`.
  *
- * 400, 409 and 413 mean this batch will never be taken; any other answer but 200, and any network
- * fault or timeout, may pass. Answers are read up to a bound and checked before use.
+ * What is not answered 200 is refused by the code in the answer's body; any network fault or timeout
+ * may pass. Answers are read up to a bound and checked before use.
  */
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { type ErrorCode, OperationalError } from "../../base/errors.ts";
+import { OperationalError } from "../../base/errors.ts";
 import type { Problem } from "../../base/result.ts";
-import { type CollectorLink, parseAck, parseThresholds } from "../../wire/agent-link.ts";
+import {
+  type CollectorLink,
+  parseAck,
+  parseNack,
+  parseThresholds,
+  refusalOf,
+} from "../../wire/agent-link.ts";
 
 export interface HttpLinkOptions {
   /** For one request, from connecting to the last byte of the answer. */
@@ -25,22 +31,24 @@ export interface HttpLink extends CollectorLink {
 interface Answer {
   readonly status: number;
   readonly body: string;
+  /** As the header says, in seconds; undefined when it does not. */
+  readonly retryAfterMs: number | undefined;
 }
 
 const timeoutMsDefault = 10_000;
 const answerBytesMax = 64 * 1_048_576;
-const messageCharactersMax = 500;
-const refusals: ReadonlyMap<number, ErrorCode> = new Map([
-  [400, "BATCH_INVALID"],
-  [409, "STREAM_FORKED"],
-  [413, "BATCH_TOO_LARGE"],
-]);
+/** As many as the sender has on their way, and one for thresholds. */
+const connectionsMax = 5;
+const msPerSecond = 1_000;
 
 /** A link to the collector whose base address is `url`. */
 export function createHttpLink(url: string, options: HttpLinkOptions = {}): HttpLink {
   const base = new URL(url);
   const secure = base.protocol === "https:";
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 2 });
+  const agent = new (secure ? HttpsAgent : HttpAgent)({
+    keepAlive: true,
+    maxSockets: connectionsMax,
+  });
   const call = (path: string, method: string, body?: Uint8Array): Promise<Answer> =>
     exchange(secure ? httpsRequest : httpRequest, {
       url: new URL(path, base),
@@ -101,11 +109,19 @@ function exchange(send: typeof httpRequest, options: Exchange): Promise<Answer> 
         else chunks.push(chunk);
       });
       incoming.on("end", () =>
-        resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
+        resolve({
+          status: incoming.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString("utf8"),
+          retryAfterMs: millisecondsOf(incoming.headers["retry-after"]),
+        }),
       );
     });
     outgoing.end(body);
   });
+}
+
+function millisecondsOf(seconds: string | undefined): number | undefined {
+  return /^\d{1,4}$/.test(seconds ?? "") ? Number(seconds) * msPerSecond : undefined;
 }
 
 function unreachable(url: URL, cause: unknown): OperationalError {
@@ -123,25 +139,13 @@ function bodyOf(answer: Answer): unknown {
   return parseJson(answer.body);
 }
 
-function unexpected(answer: Answer): OperationalError {
-  const code = refusals.get(answer.status);
-  const says = messageIn(answer.body);
-  const message = `the collector answers ${answer.status}${says === "" ? "" : `: ${says}`}`;
-  return code === undefined
-    ? new OperationalError(
-        answer.status === 503 ? "OVERLOADED" : "COLLECTOR_UNREACHABLE",
-        message,
-        {
-          retryable: true,
-        },
-      )
-    : new OperationalError(code, message);
-}
-
-function messageIn(body: string): string {
-  const parsed = parseJson(body);
-  if (typeof parsed !== "object" || parsed === null || !("message" in parsed)) return "";
-  return typeof parsed.message === "string" ? parsed.message.slice(0, messageCharactersMax) : "";
+/** What a refusal means stands in its body; without one, as from a proxy, nothing is given up. */
+function unexpected({ status, body, retryAfterMs }: Answer): OperationalError {
+  const nack = parseNack(parseJson(body));
+  const says = `the collector answers ${status}`;
+  if (nack.ok) return refusalOf({ ...nack.value, message: `${says}: ${nack.value.message}` });
+  const code = status === 503 ? "OVERLOADED" : "COLLECTOR_UNREACHABLE";
+  return new OperationalError(code, says, { retryable: true, retryAfterMs });
 }
 
 function malformed(what: string, problem: Problem): OperationalError {

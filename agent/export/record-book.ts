@@ -12,7 +12,9 @@ import {
   type LossCause,
   type LostRecord,
   type SequencedBatch,
+  type TombstoneBatch,
 } from "../../wire/sketch-batch.ts";
+import { hasNumber, type NumberSet } from "../spool/number-set.ts";
 import { createEntry, type SpoolEntry } from "../spool/spool-entry.ts";
 import type { RecordCounts, RecordName } from "../spool/spool-record.ts";
 import { newStream, StreamNumbers, type StreamState } from "../spool/stream-numbers.ts";
@@ -33,6 +35,15 @@ export interface RecordBookOptions {
   add(entry: SpoolEntry): void;
   /** A record that `by` speaks for from now on. */
   onReplaced(entry: SpoolEntry, by: SpoolEntry): void;
+  /** A record with nothing to say any more. */
+  onNeedless(entry: SpoolEntry): void;
+}
+
+interface FormerStream {
+  readonly streamId: string;
+  /** Numbers up to here were ours alone. */
+  readonly certainSeq: number;
+  readonly have: NumberSet;
 }
 
 /** A tombstone of so many is far smaller than a record may be. */
@@ -44,6 +55,8 @@ const noCounts: RecordCounts = { spans: 0, errors: 0, windowStartMs: 0 };
 export class RecordBook {
   numbers: StreamNumbers;
   readonly #options: RecordBookOptions;
+  /** The stream before this one. */
+  #former: FormerStream | undefined;
   /** Until when the process before listened. */
   #listenedMs = 0;
 
@@ -59,8 +72,10 @@ export class RecordBook {
     this.#listenedMs = listenedMs;
   }
 
-  /** Goes on under a new name. */
-  renew(): void {
+  /** Goes on under a new name; `have` is what the collector has under the old one. */
+  renew(have: NumberSet): void {
+    const { streamId, said } = this.numbers;
+    this.#former = { streamId, certainSeq: said.seq, have };
     const state = newStream(this.#options.createStreamId());
     this.numbers = new StreamNumbers(state, { isBlind: false });
   }
@@ -129,8 +144,7 @@ export class RecordBook {
     assert(decoded.ok && decoded.value.kind !== "heartbeat", "a spooled record is a sound batch");
     const batch = decoded.value;
     if (batch.kind === "tombstone") {
-      const lost = this.#named(facts.streamId, batch.lost);
-      this.#options.onReplaced(entry, this.#tombstone(lost, batch.cause, facts));
+      this.#retell(entry, batch);
       return true;
     }
     const renamed: SequencedBatch = { ...batch, ...this.#names(facts.spans) };
@@ -154,6 +168,20 @@ export class RecordBook {
       ...this.#names(0),
       ...said,
     });
+  }
+
+  /** Declares under this stream what a tombstone of another does, but for what has arrived. */
+  #retell(entry: SpoolEntry, { lost, cause }: TombstoneBatch): void {
+    const { streamId } = entry.facts;
+    const former = this.#former?.streamId === streamId ? this.#former : undefined;
+    const isThere = (seq: number): boolean =>
+      former !== undefined && seq <= former.certainSeq && hasNumber(former.have, seq);
+    const left = lost.filter(({ seq }) => !isThere(seq));
+    if (left.length === 0) this.#options.onNeedless(entry);
+    else {
+      const tombstone = this.#tombstone(this.#named(streamId, left), cause, entry.facts);
+      this.#options.onReplaced(entry, tombstone);
+    }
   }
 
   #tombstone(lost: readonly LostRecord[], cause: LossCause, origin?: RecordName): SpoolEntry {

@@ -56,12 +56,12 @@ export class StreamKeeper {
 
   /** The first payload of a new spool file. */
   headerOf(previous: readonly SpoolEntry[]): Uint8Array {
-    const { streamId, oldestSeq } = this.#options.book.numbers;
+    const { streamId, oldestSeq, said: certain } = this.#options.book.numbers;
     const ofStream = previous.filter(({ facts }) => facts.streamId === streamId);
     return encodeSpoolHeader({
       streamId,
       createdMs: this.#options.nowMs(),
-      settledBelow: oldestSeq,
+      ...{ settledBelow: oldestSeq, certain },
       previous: ofStream.map(({ facts: { seq, spans, errors, windowStartMs } }) => {
         return { seq, spans, errors, windowStartMs };
       }),
@@ -93,7 +93,7 @@ export class StreamKeeper {
   fork(entry: SpoolEntry): void {
     entry.isForked = true;
     const { streamId } = this.#options.book.numbers;
-    if (entry.facts.streamId === streamId) this.#renew("another record of ours");
+    if (entry.facts.streamId === streamId) this.#renew("another record of ours", []);
   }
 
   /** Tries again what a failing disk did not let happen; every second. */
@@ -103,8 +103,9 @@ export class StreamKeeper {
 
   #compare(have: NumberSet, settledBefore: NumberSet): void {
     const { numbers } = this.#options.book;
-    if (numbers.isContradictedBy(have, settledBefore)) this.#renew("other numbers than ours");
-    else if (numbers.isBlind) {
+    if (numbers.isContradictedBy(have, settledBefore)) {
+      this.#renew("other numbers than ours", have);
+    } else if (numbers.isBlind) {
       numbers.isBlind = false;
       numbers.settled = have;
       void this.#certify();
@@ -166,10 +167,10 @@ export class StreamKeeper {
     book.declareMissing(streamId, lost, "corrupt");
   }
 
-  #renew(why: string): void {
+  #renew(why: string, have: NumberSet): void {
     const { book, metrics, log } = this.#options;
     const before = book.numbers.streamId;
-    book.renew();
+    book.renew(have);
     metrics.forked.add();
     this.#releaseForeign();
     const { streamId } = book.numbers;

@@ -12,6 +12,7 @@ import { decodeSketchBatch, type LostRecord } from "../../wire/sketch-batch.ts";
 import type { NumberSet } from "./number-set.ts";
 import { createEntry, nameOf, release, type SpoolEntry } from "./spool-entry.ts";
 import {
+  type CertainNumber,
   countsBeforeMax,
   decodeSpoolPayload,
   type RecordCounts,
@@ -51,6 +52,8 @@ export class SpoolReading {
   readonly #counts = new Map<string, RecordCounts>();
   /** Numbers below are settled, by stream. */
   readonly #floors = new Map<string, number>();
+  /** What headers say, by stream. */
+  readonly #certain = new Map<string, CertainNumber>();
   #newest: SpoolEntry | undefined;
 
   /** The records of a segment that no segment before has. */
@@ -104,7 +107,9 @@ export class SpoolReading {
     const { streamId } = this.#newest.facts;
     const records = this.#recordsOf(streamId);
     const last = records.at(-1) as SpoolEntry;
-    const certain = records.findLast(({ isBlind }) => !isBlind)?.facts;
+    const newest = records.findLast(({ isBlind }) => !isBlind)?.facts;
+    const told = this.#certain.get(streamId) ?? { seq: 0, streamSpans: 0 };
+    const certain = newest !== undefined && newest.seq > told.seq ? newest : told;
     const { seq, streamSpans, spans, errors, windowStartMs } = last.facts;
     const floor = this.#floors.get(streamId) ?? 1;
     const before: RecordCounts[] = [{ spans, errors, windowStartMs }];
@@ -116,7 +121,7 @@ export class SpoolReading {
     const settled: NumberSet = floor > 1 ? [[1, floor - 1]] : [];
     return {
       ...{ streamId, lastSeq: seq, streamSpans, settled, before },
-      certain: { seq: certain?.seq ?? 0, streamSpans: certain?.streamSpans ?? 0 },
+      certain: { seq: certain.seq, streamSpans: certain.streamSpans },
     };
   }
 
@@ -158,8 +163,16 @@ export class SpoolReading {
     return entry;
   }
 
-  #learn({ streamId, settledBelow, previous }: Extract<SpoolPayload, { type: "header" }>): void {
+  #learn({
+    streamId,
+    settledBelow,
+    certain,
+    previous,
+  }: Extract<SpoolPayload, { type: "header" }>): void {
     this.#floors.set(streamId, Math.max(this.#floors.get(streamId) ?? 1, settledBelow));
+    if (certain.seq >= (this.#certain.get(streamId)?.seq ?? 0)) {
+      this.#certain.set(streamId, certain);
+    }
     for (const { seq, ...counts } of previous) this.#counts.set(nameOf({ streamId, seq }), counts);
   }
 

@@ -9,7 +9,8 @@
  *   the batch
  *
  * A segment file begins with a header: u8 0, u8 version, 16 bytes stream id, varint createdMs,
- * varint settledBelow, and what the records of the file before count, as a tombstone writes it.
+ * varint settledBelow, varints seq and streamSpans of the last certain number, and what the records
+ * of the file before count, as a tombstone writes it.
  * Notes stand between the records: u8 2, varint watermarkMs, up to when an idle agent was
  * listening; u8 3, 16 bytes stream id, varint seq, up to where numbers that were used blindly are
  * certain, and so may have been sent.
@@ -46,11 +47,18 @@ export interface RecordFacts extends RecordName, RecordCounts {
   readonly before: readonly RecordCounts[];
 }
 
+export interface CertainNumber {
+  readonly seq: number;
+  readonly streamSpans: number;
+}
+
 export interface SegmentHeader {
   readonly streamId: string;
   readonly createdMs: number;
   /** The collector has acknowledged every record of the stream before this one. */
   readonly settledBelow: number;
+  /** The last number that was not used blindly, and the spans up to it. */
+  readonly certain: CertainNumber;
   /** Records of the stream in the file before, should it be damaged; ascending. */
   readonly previous: readonly LostRecord[];
 }
@@ -82,6 +90,8 @@ export function encodeSpoolHeader(header: SegmentHeader): Uint8Array {
   writer.bytes(Buffer.from(header.streamId, "hex"));
   writer.varint(header.createdMs);
   writer.varint(header.settledBelow);
+  writer.varint(header.certain.seq);
+  writer.varint(header.certain.streamSpans);
   const { previous } = header;
   if (previous.length > 0) encodeLostRecords(writer, previous.slice(0, lostRecordsMax));
   return writer.finish();
@@ -148,8 +158,10 @@ function readHeader(reader: ByteReader): SegmentHeader {
   const streamId = readStreamId(reader);
   const createdMs = reader.varint();
   const settledBelow = reader.varint();
+  const seq = reader.varint();
+  const certain = { seq, streamSpans: reader.varint() };
   const previous = reader.remaining > 0 ? decodeLostRecords(reader, Number.MAX_SAFE_INTEGER) : [];
-  return { streamId, createdMs, settledBelow, previous };
+  return { streamId, createdMs, settledBelow, certain, previous };
 }
 
 function readFacts(reader: ByteReader): RecordFacts | undefined {

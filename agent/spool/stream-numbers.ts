@@ -4,12 +4,7 @@
  * collector that says otherwise is not talking of this stream alone.
  */
 import { firstMissing, includesAll, lastNumber, type NumberSet, withNumber } from "./number-set.ts";
-import { countsBeforeMax, type RecordCounts } from "./spool-record.ts";
-
-export interface CertainNumber {
-  readonly seq: number;
-  readonly streamSpans: number;
-}
+import { type CertainNumber, countsBeforeMax, type RecordCounts } from "./spool-record.ts";
 
 export interface StreamState {
   readonly streamId: string;

@@ -15,7 +15,7 @@ import { type Cancel, type Clock, every } from "../../base/clock.ts";
 import type { Counter, Meter } from "../../base/meter.ts";
 import type { Incident, StreamEvent, StreamMessage } from "../../wire/api-types.ts";
 import type { Pass } from "../access/access.ts";
-import type { EventsView } from "../store/store.ts";
+import type { EventsView } from "../store/events-journal.ts";
 
 export interface EventStreamOptions {
   readonly clock: Clock;

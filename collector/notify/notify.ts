@@ -11,7 +11,7 @@ import type { Disk } from "../../base/disk.ts";
 import type { Log } from "../../base/log.ts";
 import type { Meter } from "../../base/meter.ts";
 import type { IncidentDetail, StreamEvent } from "../../wire/api-types.ts";
-import type { EventsView } from "../store/store.ts";
+import type { EventsView } from "../store/events-journal.ts";
 import { createAddressGuard } from "./address-guard.ts";
 import { AlertBook } from "./alert-book.ts";
 import { createAlertmanager } from "./alertmanager.ts";

@@ -23,12 +23,13 @@ import {
   findGenerations,
   type GenerationContents,
   type GenerationFile,
-  generationPath,
   isFollowed,
   type LogEntry,
   type LoggedBatch,
+  logFiles,
   readGeneration,
 } from "./log-generation.ts";
+import { nameOfNumber } from "./own-files.ts";
 
 export interface LogVisitor {
   /** The dedupe state up to here, replacing whatever was visited before. */
@@ -60,8 +61,6 @@ export interface BatchLogOptions {
 }
 
 const groupRecordsMax = 64;
-/** The current one, and the one before it. */
-const generationsMin = 2;
 
 export class BatchLog {
   readonly #options: BatchLogOptions;
@@ -108,11 +107,12 @@ export class BatchLog {
   ): Promise<void> {
     this.#headState = headState;
     const { disk, directory } = this.#options;
-    const files = await findGenerations(disk, directory, (records) => visitor.corrupt(records));
+    const { files, misplaced } = await findGenerations(disk, directory);
+    visitor.corrupt(misplaced + goneFromHead(files));
     for (const [index, file] of files.entries()) {
       const contents = await readGeneration(disk, file.path);
       const following = files[index + 1];
-      const validLsn = following?.preamble?.validLsn;
+      const validLsn = following?.content?.validLsn;
       this.#visit(file, contents, validLsn, visitor);
       const cutOff = Math.max(0, (validLsn ?? 0) - this.#lsn);
       const isAlone = !isFollowed(file, contents, following);
@@ -169,12 +169,11 @@ export class BatchLog {
   }
 
   /** Every record of the window up to `lsn` is in a durable segment. */
-  async settle(window: WindowPlace, lsn: number): Promise<void> {
+  settle(window: WindowPlace, lsn: number): void {
     const name = nameOf(window);
     for (const { unsettled } of this.#generations) {
       if ((unsettled.get(name) ?? Number.POSITIVE_INFINITY) <= lsn) unsettled.delete(name);
     }
-    await this.#removeSettled();
   }
 
   /** Whether records of the window are in no segment yet. */
@@ -248,22 +247,31 @@ export class BatchLog {
     if (journal !== undefined && !journal.broken && !full && !wanted) return;
     this.#rotationWanted = false;
     await this.#startGeneration();
-    await this.#removeSettled();
   }
 
+  /** Starts the next file, which says from where on files are needed; older ones go then. */
   async #startGeneration(): Promise<void> {
     const { disk, directory } = this.#options;
-    const number = (this.#generations.at(-1)?.number ?? 0) + 1;
-    const path = generationPath(directory, number);
-    const firstLsn = this.#lsnUsed + 1;
-    const preamble = encodePreamble({ generation: number, validLsn: this.#lsn, firstLsn });
+    const generation = (this.#generations.at(-1)?.number ?? 0) + 1;
+    const path = `${directory}/${nameOfNumber(logFiles, generation)}`;
+    const isNeeded = this.#generations.findIndex(({ unsettled }) => unsettled.size > 0);
+    // The newest before this one stays in any case.
+    const last = Math.max(0, this.#generations.length - 1);
+    const needed = isNeeded < 0 ? last : Math.min(isNeeded, last);
+    const oldest = this.#generations[needed]?.number ?? generation;
+    const [validLsn, firstLsn] = [this.#lsn, this.#lsnUsed + 1];
+    const preamble = encodePreamble({ generation, oldest, validLsn, firstLsn });
     const state = encodeState(this.#headState());
     this.#generationBegun = true;
     const journal = await createJournal(disk, path, [preamble, preamble, state, state]);
     this.#generationBegun = false;
-    await this.#endGeneration(number);
+    await this.#endGeneration(generation);
     this.#journal = journal;
-    this.#generations.push({ number, path, size: journal.size, unsettled: new Map() });
+    const size = journal.size;
+    this.#generations.push({ number: generation, path, size, unsettled: new Map() });
+    for (const { path: settled } of this.#generations.splice(0, needed)) {
+      await disk.remove(settled);
+    }
   }
 
   /** Says in the current file which one follows, so that its loss would be noticed. */
@@ -274,16 +282,13 @@ export class BatchLog {
     await journal.close();
     this.#journal = undefined;
   }
+}
 
-  async #removeSettled(): Promise<void> {
-    while (
-      this.#generations.length > generationsMin &&
-      this.#generations[0]?.unsettled.size === 0
-    ) {
-      const generation = this.#generations.shift() as Generation;
-      await this.#options.disk.remove(generation.path);
-    }
-  }
+/** How many of the oldest files that are needed are not there. */
+function goneFromHead(files: readonly GenerationFile[]): number {
+  const preamble = files.findLast(({ content }) => content !== undefined)?.content;
+  const first = files[0]?.number ?? 0;
+  return preamble === undefined ? 0 : Math.max(0, first - preamble.oldest);
 }
 
 function nameOf({ startMs, lengthMs }: WindowPlace): string {

@@ -9,6 +9,8 @@ import type { Disk } from "../../base/disk.ts";
 import { writeAtomically } from "../../base/files.ts";
 import { type Journal, openJournal } from "../../base/journal.ts";
 import { frameRecords, scanRecords } from "../../base/records.ts";
+import { parseRecord } from "./json-record.ts";
+import { movedMark } from "./put-in-place.ts";
 import type { SegmentHead } from "./segment-file.ts";
 
 export interface CatalogueEntry extends SegmentHead {
@@ -16,7 +18,15 @@ export interface CatalogueEntry extends SegmentHead {
   readonly name: string;
 }
 
-type Line = { readonly add: CatalogueEntry } | { readonly remove: readonly string[] };
+interface Add {
+  readonly add: CatalogueEntry;
+}
+
+interface Remove {
+  readonly remove: readonly string[];
+}
+
+type Line = Add | Remove;
 
 /** Lines that may speak of windows long gone before the file is written anew. */
 const spareLinesMax = 4_096;
@@ -37,18 +47,27 @@ export class Catalogue {
   async load(): Promise<{
     readonly entries: Map<string, CatalogueEntry>;
     readonly corrupt: number;
+    readonly isThere: boolean;
+    /** The file under its name is another one. */
+    readonly isOther: boolean;
   }> {
     const entries = new Map<string, CatalogueEntry>();
     const bytes = await this.#disk.read(this.#path);
-    if (bytes === undefined) return { entries, corrupt: 0 };
-    const { payloads, corrupt } = scanRecords(bytes);
+    if (bytes === undefined) return { entries, corrupt: 0, isThere: false, isOther: false };
+    const { payloads, corrupt, tailBytes } = scanRecords(bytes);
+    let foreign = 0;
     for (const payload of payloads) {
-      const line = JSON.parse(Buffer.from(payload).toString("utf8")) as Line;
-      if ("add" in line) entries.set(line.add.name, line.add);
+      const line = parseRecord(payload) as Partial<Add & Remove> | undefined;
+      if (line?.add !== undefined) entries.set(line.add.name, line.add);
+      else if (line?.remove === undefined) foreign++;
       else for (const name of line.remove) entries.delete(name);
     }
     this.#lines = payloads.length;
-    return { entries, corrupt };
+    const isOther = foreign > 0 && foreign === payloads.length;
+    return {
+      ...{ entries, isThere: true, isOther },
+      corrupt: corrupt + foreign + (tailBytes > 0 ? 1 : 0),
+    };
   }
 
   /**
@@ -72,6 +91,11 @@ export class Catalogue {
     this.#live = windows;
     const opened = await openJournal(this.#disk, this.#path).catch(() => undefined);
     this.#journal = opened?.journal;
+  }
+
+  /** Lets go of a file that is another one, under a name by which it may be found. */
+  async release(): Promise<void> {
+    await this.#disk.rename(this.#path, `${this.#path}${movedMark}`);
   }
 
   /** Takes note of a new file, or of files about to go. */

@@ -12,6 +12,8 @@ export interface DeciderState {
 
 const namePattern = /^decider-(\d{1,15})$/;
 const filesKept = 2;
+/** Structured clones begin with it, and no other record does. */
+const serializedMark = 0xff;
 
 export async function saveDecider(
   disk: Disk,
@@ -31,11 +33,17 @@ export async function loadDecider(
 ): Promise<{ readonly state: DeciderState | undefined; readonly corrupt: number }> {
   let newest: DeciderState | undefined;
   let corrupt = 0;
-  for (const { path } of await numberedFiles(disk, directory, namePattern)) {
-    const payload = scanRecords((await disk.read(path)) ?? new Uint8Array(0)).payloads[0];
-    const state = payload === undefined ? undefined : (deserialize(payload) as DeciderState);
-    if (state === undefined) corrupt++;
-    else if (newest === undefined || newest.closing < state.closing) newest = state;
+  for (const { path, number } of await numberedFiles(disk, directory, namePattern)) {
+    const state = parseState((await disk.read(path)) ?? new Uint8Array(0));
+    if (state?.closing !== number) corrupt++;
+    if (state !== undefined && state.closing > (newest?.closing ?? -1)) newest = state;
   }
   return { state: newest, corrupt };
+}
+
+function parseState(bytes: Uint8Array): DeciderState | undefined {
+  const { payloads, tailBytes } = scanRecords(bytes);
+  const [payload] = payloads;
+  if (payload?.[0] !== serializedMark || tailBytes > 0) return undefined;
+  return deserialize(payload) as DeciderState;
 }

@@ -12,6 +12,8 @@ import { numberedFiles } from "../../base/files.ts";
 import { createJournal, type Journal, openJournal } from "../../base/journal.ts";
 import { scanRecords } from "../../base/records.ts";
 import type { StreamEvent } from "../../wire/api-types.ts";
+import { parseRecord } from "./json-record.ts";
+import { findOwnFiles, type NumberedKind, nameOfNumber } from "./own-files.ts";
 
 /** An event before it has its number. */
 export type UnnumberedEvent = StreamEvent extends infer Event
@@ -19,6 +21,15 @@ export type UnnumberedEvent = StreamEvent extends infer Event
     ? Omit<Event, "seq">
     : never
   : never;
+
+/** The stream's numbering and its newest events, oldest first. */
+export interface EventsView {
+  readonly epoch: string;
+  readonly nextSeq: number;
+  /** The last decision whose events are here. */
+  readonly closing: number;
+  readonly ring: readonly StreamEvent[];
+}
 
 interface JournalRecord {
   /** The file's own number. */
@@ -32,11 +43,11 @@ interface JournalRecord {
   readonly events: readonly StreamEvent[];
 }
 
-const namePattern = /^events-(\d{12})\.log$/;
+const eventFiles: NumberedKind = { prefix: "events-", suffix: ".log" };
 /** Events kept in memory, and the least that is kept on disk. */
 const ringEventsMax = 4_096;
 
-export class EventsJournal {
+export class EventsJournal implements EventsView {
   readonly #directory: string;
   readonly #disk: Disk;
   #journal: Journal | undefined;
@@ -60,37 +71,32 @@ export class EventsJournal {
 
   /** Reads what is stored; gives how many records are damaged or files missing. */
   async recover(): Promise<number> {
-    let corrupt = 0;
-    const files = await this.#files();
-    for (const [index, file] of files.entries()) {
-      corrupt += file.corrupt + (file.number === file.named ? 0 : 1);
+    const { files, misplaced } = await findOwnFiles(
+      this.#disk,
+      this.#directory,
+      eventFiles,
+      async (path) => {
+        const content = readEvents((await this.#disk.read(path)) ?? new Uint8Array(0));
+        return { number: content.records[0]?.file, content };
+      },
+    );
+    let corrupt = misplaced;
+    for (const { content } of files) {
+      corrupt += Math.max(content.corrupt, content.isTorn ? 1 : 0);
       const eventsBefore = this.nextSeq;
-      for (const record of file.records) this.#take(record);
+      for (const record of content.records) this.#take(record);
       this.#eventsInFile = this.nextSeq - eventsBefore;
-      const following = files[index + 1];
-      const next = file.records.at(-1)?.next;
-      if (following === undefined ? next !== undefined : following.number !== file.number + 1) {
-        corrupt++;
-      }
     }
     const last = files.at(-1);
     if (last === undefined) return corrupt;
-    this.#number = Math.max(...files.flatMap(({ number, named }) => [number, named]));
-    const isWhole = !last.isTorn && last.records.at(-1)?.next === undefined;
-    if (isWhole && last.number === last.named) {
-      this.#journal = (await openJournal(this.#disk, last.path)).journal;
-    } else if (!isWhole) await this.#startEpoch();
+    this.#number = last.number;
+    // The file before the newest is kept with it.
+    if (last.number > 1 && files.at(-2)?.number !== last.number - 1) corrupt++;
+    const isEnded = last.content.records.at(-1)?.next !== undefined;
+    if (isEnded) corrupt++;
+    if (isEnded || last.content.isTorn) await this.#startEpoch();
+    else this.#journal = (await openJournal(this.#disk, last.path)).journal;
     return corrupt;
-  }
-
-  /** In the order they were written in; copies are left out. */
-  async #files(): Promise<readonly EventsFile[]> {
-    const files = new Map<number, EventsFile>();
-    for (const { path, number } of await numberedFiles(this.#disk, this.#directory, namePattern)) {
-      const file = readFile(path, number, (await this.#disk.read(path)) ?? new Uint8Array(0));
-      if (!files.has(file.number)) files.set(file.number, file);
-    }
-    return [...files.values()].sort((a, b) => a.number - b.number);
   }
 
   #take(record: JournalRecord): void {
@@ -139,7 +145,7 @@ export class EventsJournal {
   /** A new file opens with the numbering so far; the file before it is kept, older ones go. */
   async #startFile(): Promise<void> {
     const number = this.#number + 1;
-    const path = `${this.#directory}/events-${String(number).padStart(12, "0")}.log`;
+    const path = `${this.#directory}/${nameOfNumber(eventFiles, number)}`;
     const journal = await createJournal(this.#disk, path, [this.#encode({ file: number })]);
     const before = this.#journal;
     if (before?.broken === false) {
@@ -150,8 +156,8 @@ export class EventsJournal {
     this.#journal = journal;
     this.#number = number;
     this.#eventsInFile = 0;
-    for (const file of await numberedFiles(this.#disk, this.#directory, namePattern)) {
-      if (file.number < number - 1) await this.#disk.remove(file.path);
+    for (const before of await numberedFiles(this.#disk, this.#directory, /^events-(\d+)/)) {
+      if (before.number < number - 1) await this.#disk.remove(before.path);
     }
   }
 
@@ -172,21 +178,18 @@ export class EventsJournal {
   }
 }
 
-interface EventsFile {
-  readonly path: string;
-  /** By its content, and by its name. */
-  readonly number: number;
-  readonly named: number;
+interface EventsContent {
   readonly records: readonly JournalRecord[];
   readonly corrupt: number;
+  /** The end is no whole record, or nothing of the file is. */
   readonly isTorn: boolean;
 }
 
-function readFile(path: string, named: number, bytes: Uint8Array): EventsFile {
+function readEvents(bytes: Uint8Array): EventsContent {
   const { payloads, corrupt, tailBytes } = scanRecords(bytes);
-  const records = payloads.map(
-    (payload) => JSON.parse(Buffer.from(payload).toString("utf8")) as JournalRecord,
-  );
-  const number = records[0]?.file ?? named;
-  return { path, number, named, records, corrupt, isTorn: tailBytes > 0 };
+  const records = payloads
+    .map((payload) => parseRecord(payload) as JournalRecord | undefined)
+    .filter((record) => record?.epoch !== undefined) as JournalRecord[];
+  const isTorn = tailBytes > 0 || (bytes.length > 0 && records.length === 0);
+  return { records, corrupt: corrupt + payloads.length - records.length, isTorn };
 }

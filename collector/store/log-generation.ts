@@ -1,7 +1,8 @@
 /**
  * One file of the batch log, as records:
  *
- *   preamble ×2   which generation this is, and from which log sequence number (lsn) on it counts
+ *   preamble ×2   which generation this is, which one is the oldest that is needed, and from which
+ *                 log sequence number (lsn) on this one counts
  *   state ×2      the dedupe state after every earlier record
  *   batch …       lsn, when it was received, the window it goes into, its bytes
  *   end           the number of the generation that follows
@@ -12,9 +13,9 @@
  */
 import { createByteReader, createByteWriter } from "../../base/bytes.ts";
 import type { Disk } from "../../base/disk.ts";
-import { numberedFiles } from "../../base/files.ts";
 import { payloadAt, recordSizeAt, scanRecords } from "../../base/records.ts";
 import type { WindowPlace } from "./levels.ts";
+import { findOwnFiles, type NumberedKind, type OwnFile, type OwnFiles } from "./own-files.ts";
 
 export interface LogEntry {
   readonly bytes: Uint8Array;
@@ -29,6 +30,8 @@ export interface LoggedBatch extends LogEntry {
 
 export interface Preamble {
   readonly generation: number;
+  /** The oldest generation that is still needed besides this one. */
+  readonly oldest: number;
   /** In earlier generations, records above this are what failed writes left behind. */
   readonly validLsn: number;
   /** What the first record here has. */
@@ -46,24 +49,23 @@ export interface GenerationContents {
   readonly size: number;
 }
 
-export interface GenerationFile {
-  readonly path: string;
-  readonly number: number;
-  readonly preamble: Preamble | undefined;
-}
+export type GenerationFile = OwnFile<Preamble | undefined>;
 
-const namePattern = /^batches-(\d{12})\.log$/;
-const preambleKind = 1;
-const stateKind = 2;
-const batchKind = 3;
-const endKind = 4;
+export const logFiles: NumberedKind = { prefix: "batches-", suffix: ".log" };
+/** No other file has records that begin with these. */
+const preambleKind = 0x11;
+const stateKind = 0x12;
+const batchKind = 0x13;
+const endKind = 0x14;
 /** More than two preambles take. */
 const preambleReadSize = 256;
 
-export function encodePreamble({ generation, validLsn, firstLsn }: Preamble): Uint8Array {
+export function encodePreamble(preamble: Preamble): Uint8Array {
+  const { generation, oldest, validLsn, firstLsn } = preamble;
   const writer = createByteWriter();
   writer.u8(preambleKind);
   writer.varint(generation);
+  writer.varint(oldest);
   writer.varint(validLsn);
   writer.varint(firstLsn);
   return writer.finish();
@@ -94,25 +96,15 @@ export function encodeEnd(next: number): Uint8Array {
   return writer.finish();
 }
 
-export function generationPath(directory: string, number: number): string {
-  return `${directory}/batches-${String(number).padStart(12, "0")}.log`;
-}
-
-/** The generations in the order they were written in; copies of one go. */
-export async function findGenerations(
+/** The generations in the order they were written in. */
+export function findGenerations(
   disk: Disk,
   directory: string,
-  onMisplaced: (files: number) => void,
-): Promise<readonly GenerationFile[]> {
-  const files = new Map<number, GenerationFile>();
-  for (const { path, number: named } of await numberedFiles(disk, directory, namePattern)) {
-    const preamble = await readPreamble(disk, path);
-    const number = preamble?.generation ?? named;
-    if (number !== named) onMisplaced(1);
-    if (files.has(number)) await disk.remove(path);
-    else files.set(number, { path, number, preamble });
-  }
-  return [...files.values()].sort((a, b) => a.number - b.number);
+): Promise<OwnFiles<Preamble | undefined>> {
+  return findOwnFiles(disk, directory, logFiles, async (path) => {
+    const content = await readPreamble(disk, path);
+    return { number: content?.generation, content };
+  });
 }
 
 /** Whether the file that has to follow does; the last one need not know of any. */
@@ -140,6 +132,7 @@ export async function readGeneration(disk: Disk, path: string): Promise<Generati
   let state: Uint8Array | undefined;
   let next: number | undefined;
   const batches: LoggedBatch[] = [];
+  let foreign = 0;
   for (const payload of scan.payloads) {
     const reader = createByteReader(payload);
     const kind = reader.u8();
@@ -147,9 +140,10 @@ export async function readGeneration(disk: Disk, path: string): Promise<Generati
     else if (kind === stateKind) state ??= reader.bytes(reader.remaining);
     else if (kind === batchKind) batches.push(decodeBatch(payload));
     else if (kind === endKind) next = reader.varint();
+    else foreign++;
   }
   const missing = missingBatches(preamble, batches);
-  const damaged = Math.max(scan.corrupt + (scan.tailBytes > 0 ? 1 : 0), missing);
+  const damaged = Math.max(scan.corrupt + foreign + (scan.tailBytes > 0 ? 1 : 0), missing);
   return { preamble, state, batches, next, damaged, size: bytes.length };
 }
 
@@ -158,6 +152,7 @@ function decodePreamble(payload: Uint8Array): Preamble | undefined {
   if (reader.u8() !== preambleKind) return undefined;
   const preamble = {
     generation: reader.varint(),
+    oldest: reader.varint(),
     validLsn: reader.varint(),
     firstLsn: reader.varint(),
   };

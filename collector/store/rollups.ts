@@ -73,10 +73,17 @@ export class Rollups {
     this.#changed.push(place);
   }
 
+  /** A merged window is damaged, so it is made again if all it was made from is there. */
+  repair(place: WindowPlace): void {
+    this.#setStale(place, Number.NEGATIVE_INFINITY);
+  }
+
   #note({ startMs, lengthMs }: WindowPlace, nowMs: number): void {
     const level = this.#options.tracks.coarser(lengthMs);
-    if (level === undefined) return;
-    const place = windowAround(startMs, level.lengthMs);
+    if (level !== undefined) this.#setStale(windowAround(startMs, level.lengthMs), nowMs);
+  }
+
+  #setStale(place: WindowPlace, nowMs: number): void {
     const known = this.#stale.get(nameOf(place));
     if (known !== undefined) known.changedMs = nowMs;
     else this.#stale.set(nameOf(place), { place, sinceMs: nowMs, changedMs: nowMs });

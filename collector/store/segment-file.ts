@@ -74,6 +74,8 @@ export interface SegmentRecord {
 type RecordKind = "meta" | "table" | "events" | BlockKind;
 
 const kinds: readonly RecordKind[] = ["meta", "table", "events", "keys", "edges", "halfEdges"];
+/** No other file has records that begin with this and what follows. */
+const kindBase = 0x21;
 /** Meta and table, twice, and the events. */
 export const recordsBesideBlocks = 5;
 /** Enough for the meta of a window, with the parts of a merged one. */
@@ -94,7 +96,7 @@ export function encodeSegment(
   const metaBytes = jsonBytes(meta);
   const record = (kind: RecordKind, body: Uint8Array): Uint8Array => {
     const writer = createByteWriter();
-    writer.u8(kinds.indexOf(kind));
+    writer.u8(kindBase + kinds.indexOf(kind));
     writer.varint(metaBytes.length);
     writer.bytes(metaBytes);
     return frameRecord(writer.finish(), body);
@@ -175,7 +177,7 @@ export interface ReadRecords {
 export function decodeRecord(payload: Uint8Array | undefined): SegmentRecord | undefined {
   if (payload === undefined) return undefined;
   const reader = createByteReader(payload);
-  const kind = kinds[reader.u8()];
+  const kind = kinds[reader.u8() - kindBase];
   const metaBytes = reader.bytes(reader.varint());
   if (kind === undefined || reader.problem !== undefined || metaBytes[0] !== 0x7b) return undefined;
   const meta = parseJson(metaBytes) as SegmentMeta;

@@ -12,30 +12,30 @@ import { ok, type Result, refuse } from "../../base/result.ts";
 import type { IncidentEvent } from "../decide.ts";
 import type { Block } from "./blocks.ts";
 import { Catalogue, type CatalogueEntry } from "./catalogue.ts";
-import { ContentsReader, type WindowContents } from "./contents.ts";
 import { findBlocks, type WantedBlocks } from "./find-blocks.ts";
 import { HeldFiles } from "./held-files.ts";
 import {
   encodeSegment,
   isSameSegment,
   type Part,
-  parseEvents,
-  parseTable,
   readRecords,
-  recordsBesideBlocks,
   type SegmentMeta,
   type SegmentRecord,
   type Source,
 } from "./segment-file.ts";
 import { sortOut } from "./sort-out.ts";
+import { assembleWindow, type StoredWindow } from "./stored-window.ts";
 
 export interface SegmentsOptions {
   readonly disk: Disk;
   readonly directory: string;
   readonly lengthMs: number;
   readonly source: Source;
-  /** Told how many records are damaged, or files missing, whenever some are found. */
-  readonly onDamage: (records: number) => void;
+  /**
+   * Told how many records are damaged, or files missing, whenever some are found, and of which
+   * window where that is known.
+   */
+  readonly onDamage: (records: number, windowStartMs?: number) => void;
 }
 
 /** What is to be stored; the store gives it revision and source. */
@@ -43,14 +43,6 @@ export interface NewSegment {
   readonly meta: Omit<SegmentMeta, "revision" | "source" | "parts">;
   readonly events: readonly IncidentEvent[];
   readonly blocks: readonly Block[];
-}
-
-export interface StoredWindow {
-  readonly meta: SegmentMeta;
-  readonly events: readonly IncidentEvent[];
-  readonly contents: WindowContents;
-  /** Blocks that are damaged. */
-  readonly lost: number;
 }
 
 interface OwnRecords {
@@ -91,14 +83,21 @@ export class Segments {
     const { disk, directory } = this.#options;
     await disk.makeDirectory(directory);
     const known = await this.#catalogue.load();
+    if (known.isOther) await this.#catalogue.release();
     await this.#sortOut(known.entries, known.corrupt);
+    // It is made with the directory, so where there are windows somebody took it away.
+    if (!known.isThere && this.#index.size > 0) this.#options.onDamage(1);
   }
 
   async #sortOut(known: ReadonlyMap<string, CatalogueEntry>, damaged: number): Promise<void> {
     const found = await sortOut(this.#options, known);
+    const before = [...this.#index.keys(), ...[...known.values()].map(startOf)];
     this.#index = new Map();
     this.#size = 0;
     for (const entry of found.entries) this.#take(entry);
+    for (const startMs of before) {
+      if (!this.#index.has(startMs)) this.#options.onDamage(0, startMs);
+    }
     const isRight = damaged === 0 && found.entries.every(({ name }) => known.has(name));
     if (isRight && known.size > 0) await this.#catalogue.resume(found.entries.length);
     else await this.#catalogue.open(found.entries);
@@ -183,19 +182,10 @@ export class Segments {
       const message = `nothing of window ${windowStartMs} in ${directory} is readable`;
       return refuse("STORE_CORRUPT", message);
     }
-    const contents = new ContentsReader(windowStartMs);
-    let events: readonly IncidentEvent[] = [];
-    let blocks = 0;
-    let expected = 0;
-    for (const { kind, body } of own.records) {
-      if (kind === "table") expected = parseTable(body).blocks.length;
-      else if (kind === "events") events = parseEvents(body);
-      else if (kind !== "meta" && contents.add(kind, body).ok) blocks++;
-    }
-    const missing = expected + recordsBesideBlocks - own.records.length;
-    if (own.corrupt > 0 || missing > 0) this.#options.onDamage(Math.max(own.corrupt, missing));
-    const { meta } = entry;
-    return ok({ meta, events, contents: contents.finish(), lost: Math.max(0, expected - blocks) });
+    const { window, missing } = assembleWindow(entry.meta, own.records);
+    const damaged = Math.max(own.corrupt, missing);
+    if (damaged > 0) this.#options.onDamage(damaged, windowStartMs);
+    return ok(window);
   }
 
   /** The file's own records; undefined when it holds none of this window. */
@@ -231,7 +221,9 @@ export class Segments {
     entry: CatalogueEntry,
     wanted: WantedBlocks,
   ): AsyncGenerator<Uint8Array, boolean> {
-    const { disk, directory, onDamage } = this.#options;
+    const { disk, directory } = this.#options;
+    const onDamage = (records: number): void =>
+      this.#options.onDamage(records, entry.meta.summary.windowStartMs);
     this.#files.hold(entry.name);
     try {
       const path = `${directory}/${entry.name}`;
@@ -271,6 +263,10 @@ export class Segments {
     await this.#changes;
     await this.#catalogue.close();
   }
+}
+
+function startOf({ meta }: CatalogueEntry): number {
+  return meta.summary.windowStartMs;
 }
 
 /** Of windows newest first, the place of the first that starts before `toMs`. */

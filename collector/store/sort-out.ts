@@ -1,6 +1,7 @@
 /** Finds out what a directory of windows holds, and puts right what a crash or a hand put wrong. */
 import type { Disk } from "../../base/disk.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
+import { type Move, putInPlace } from "./put-in-place.ts";
 import { readHead, type SegmentMeta, type Source } from "./segment-file.ts";
 
 export interface Shelf {
@@ -53,7 +54,7 @@ export async function sortOut(
     }
   }
   damaged += misplaced.length;
-  found.push(...(await putInPlace(shelf, misplaced, found)));
+  found.push(...(await takeMisplaced(shelf, misplaced, found)));
   await dropOldDamaged(shelf, names);
   const entries = await newestRevisions(shelf, found);
   return { entries, damaged: damaged + missing(known, entries) };
@@ -77,26 +78,25 @@ function nameOf(meta: SegmentMeta): string {
   return `${meta.summary.windowStartMs}.${meta.revision}.window`;
 }
 
-/** Renames files to what they hold; in two steps, as two may have changed places. */
-async function putInPlace(
+/** Gives files the names of what they hold; copies go. */
+async function takeMisplaced(
   { disk, directory }: Shelf,
   misplaced: readonly Misplaced[],
   found: readonly CatalogueEntry[],
 ): Promise<CatalogueEntry[]> {
   const taken = new Set(found.map(({ name }) => name));
   const moved: CatalogueEntry[] = [];
+  const moves: Move[] = [];
   for (const { name, head } of misplaced) {
     const right = nameOf(head.meta);
-    const path = `${directory}/${name}`;
-    if (taken.has(right)) await disk.remove(path);
-    else if (name !== `${right}.moved`) await disk.rename(path, `${directory}/${right}.moved`);
-    if (!taken.has(right)) moved.push({ ...head, name: right });
+    if (taken.has(right)) await disk.remove(`${directory}/${name}`);
+    else {
+      moves.push({ from: name, to: right });
+      moved.push({ ...head, name: right });
+    }
     taken.add(right);
   }
-  for (const { name } of moved) {
-    await disk.rename(`${directory}/${name}.moved`, `${directory}/${name}`);
-  }
-  if (misplaced.length > 0) await disk.syncDirectory(directory);
+  await putInPlace(disk, directory, moves);
   return moved;
 }
 

@@ -17,14 +17,15 @@ import { BatchLog, type LogVisitor } from "./batch-log.ts";
 import { decodeCells } from "./blocks.ts";
 import { type Covering, cover, type TimeRange } from "./cover.ts";
 import { type DeciderState, loadDecider, saveDecider } from "./decider-file.ts";
-import { EventsJournal, type UnnumberedEvent } from "./events-journal.ts";
+import { EventsJournal, type EventsView, type UnnumberedEvent } from "./events-journal.ts";
 import { type Gone, Keeping } from "./keeping.ts";
 import { createLevels, type Level, type WindowPlace, windowAround } from "./levels.ts";
 import type { LogEntry } from "./log-generation.ts";
 import { type Made, Rollups } from "./rollups.ts";
 import type { SegmentMeta } from "./segment-file.ts";
-import type { NewSegment, Segments, StoredWindow } from "./segments.ts";
-import { placeOf, Tracks } from "./tracks.ts";
+import type { NewSegment, Segments } from "./segments.ts";
+import type { StoredWindow } from "./stored-window.ts";
+import { type LevelUse, placeOf, Tracks } from "./tracks.ts";
 
 export interface Store {
   /** Rebuilds memory from the disk. Damaged records are skipped and reported to `corrupt`. */
@@ -71,21 +72,6 @@ export interface Store {
   /** Resolves when no batch waits to become durable. */
   idle(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** What one level holds. */
-export interface LevelUse {
-  readonly lengthMs: number;
-  readonly windows: number;
-  readonly bytes: number;
-}
-
-/** The stream's numbering and its newest events, oldest first. */
-export interface EventsView {
-  readonly epoch: string;
-  readonly nextSeq: number;
-  readonly closing: number;
-  readonly ring: readonly StreamEvent[];
 }
 
 export interface FileStoreOptions {
@@ -138,7 +124,10 @@ class FileStore implements Store {
       generationBytesMax: options.logFileBytesMax ?? logFileBytesMaxDefault,
     });
     const onDamage = (records: number): void => this.#onDamage(records);
-    const tracks = new Tracks({ disk, levels, onDamage, directory: this.#directories.windows });
+    const tracks = new Tracks({
+      ...{ disk, levels, onDamage, directory: this.#directories.windows },
+      onMergedDamage: (place) => this.#rollups.repair(place),
+    });
     this.#tracks = tracks;
     this.#rollups = new Rollups({
       tracks,
@@ -223,7 +212,7 @@ class FileStore implements Store {
     const revisionMin = this.#tracks.partOf(place, "received")?.revision ?? 0;
     await this.#receivedOrThrow(place.lengthMs).write(segment, { revisionMin });
     this.#rollups.note(place);
-    await this.#log.settle(place, lsn);
+    this.#log.settle(place, lsn);
   }
 
   #received(lengthMs: number): Segments | undefined {
@@ -266,11 +255,7 @@ class FileStore implements Store {
   }
 
   get levels(): readonly LevelUse[] {
-    return this.#tracks.levels.map(({ lengthMs }) => {
-      const tracks = this.#tracks.ofLength(lengthMs);
-      const windows = tracks.reduce((sum, { count }) => sum + count, 0);
-      return { lengthMs, windows, bytes: tracks.reduce((sum, { size }) => sum + size, 0) };
-    });
+    return this.#tracks.use();
   }
 
   appendEvents(closing: number, events: readonly UnnumberedEvent[]) {

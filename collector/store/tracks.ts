@@ -12,6 +12,15 @@ export interface TracksOptions {
   readonly directory: string;
   readonly levels: readonly Level[];
   readonly onDamage: (records: number) => void;
+  /** A merged window is damaged: what it was made from may still be there. */
+  readonly onMergedDamage: (place: WindowPlace) => void;
+}
+
+/** What one level holds. */
+export interface LevelUse {
+  readonly lengthMs: number;
+  readonly windows: number;
+  readonly bytes: number;
 }
 
 export class Tracks {
@@ -20,7 +29,7 @@ export class Tracks {
   readonly #disk: Disk;
   readonly #segments = new Map<string, Segments>();
 
-  constructor({ disk, directory, levels, onDamage }: TracksOptions) {
+  constructor({ disk, directory, levels, onDamage, onMergedDamage }: TracksOptions) {
     this.levels = levels;
     this.#disk = disk;
     this.#directory = directory;
@@ -29,11 +38,12 @@ export class Tracks {
         const isKept = source === "merged" ? index > 0 : index === 0 || lengthMs === coarseWindowMs;
         if (!isKept) continue;
         const name = nameOf(lengthMs, source);
-        const path = `${directory}/${name}`;
-        this.#segments.set(
-          name,
-          new Segments({ disk, directory: path, lengthMs, source, onDamage }),
-        );
+        const shelf = { disk, directory: `${directory}/${name}`, lengthMs, source };
+        const onDamageHere = (records: number, startMs?: number): void => {
+          onDamage(records);
+          if (startMs !== undefined && source === "merged") onMergedDamage({ startMs, lengthMs });
+        };
+        this.#segments.set(name, new Segments({ ...shelf, onDamage: onDamageHere }));
       }
     }
   }
@@ -101,6 +111,14 @@ export class Tracks {
       }
     }
     return found;
+  }
+
+  use(): readonly LevelUse[] {
+    return this.levels.map(({ lengthMs }) => {
+      const tracks = this.ofLength(lengthMs);
+      const windows = tracks.reduce((sum, { count }) => sum + count, 0);
+      return { lengthMs, windows, bytes: tracks.reduce((sum, { size }) => sum + size, 0) };
+    });
   }
 
   async close(): Promise<void> {

@@ -23,7 +23,8 @@ describe("HTTP link", () => {
         return { value: await call };
       } catch (cause) {
         if (!(cause instanceof OperationalError)) throw cause;
-        return { code: cause.code, retryable: cause.retryable, message: cause.message };
+        const { code, retryable, message, retryAfterMs } = cause;
+        return { code, retryable, message, retryAfterMs };
       }
     };
     const results = {
@@ -56,20 +57,41 @@ describe("HTTP link", () => {
   test.each([
     [400, "BATCH_INVALID", false],
     [409, "STREAM_FORKED", false],
+    [409, "HASH_KEY_MISMATCH", true],
+    [412, "STREAM_GAPS", false],
     [413, "BATCH_TOO_LARGE", false],
-    [429, "COLLECTOR_UNREACHABLE", true],
-    [500, "COLLECTOR_UNREACHABLE", true],
-    [503, "OVERLOADED", true],
-  ])("an answer of %d", async (status, code, retryable) => {
+    [415, "BATCH_VERSION", true],
+    [503, "STORE_WRITE", true],
+  ])("an answer of %d with %s", async (status, code, retryable) => {
     const { sent } = await check((_, response) => {
-      response.writeHead(status).end('{"code":"X","message":"because"}');
+      response
+        .writeHead(status)
+        .end(JSON.stringify({ code, message: "because", retryAfterMs: 700 }));
     });
-    expect(sent).toEqual({
-      code,
-      retryable,
-      message: `the collector answers ${status}: because`,
-    });
+    const message = `the collector answers ${status}: because`;
+    expect(sent).toEqual({ code, retryable, message, retryAfterMs: 700 });
   });
+
+  test.each([
+    [400, "<html>bad request</html>", "COLLECTOR_UNREACHABLE"],
+    [400, '{"code":"OF_A_LATER_VERSION","message":"because"}', "COLLECTOR_UNREACHABLE"],
+    [404, "", "COLLECTOR_UNREACHABLE"],
+    [409, '{"error":"conflict"}', "COLLECTOR_UNREACHABLE"],
+    [413, "too large for this proxy", "COLLECTOR_UNREACHABLE"],
+    [429, "", "COLLECTOR_UNREACHABLE"],
+    [503, "", "OVERLOADED"],
+  ])(
+    "an answer of %d that is not the collector's loses nothing: %s",
+    async (status, body, code) => {
+      const { sent } = await check((_, response) => {
+        response.writeHead(status, { "retry-after": "3" }).end(body);
+      });
+      expect(sent).toMatchObject({ code, retryable: true });
+      expect("retryAfterMs" in sent && sent.retryAfterMs).toBe(
+        body.startsWith('{"code') ? undefined : 3_000,
+      );
+    },
+  );
 
   test.each([
     ["no JSON", "no"],

@@ -54,6 +54,8 @@ export interface FleetOptions {
 }
 
 const readyMsMax = 30_000;
+/** The agents of a collector have one. */
+const hashKey = "0123456789abcdef0123456789abcdef";
 
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const directory = mkdtempSync(join(tmpdir(), "brunt-chaos-"));
@@ -74,7 +76,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       host: "127.0.0.1",
       directory: directoryOf(name),
       portField: "httpPort",
-      options: withVariable(agentOptions, "BRUNT_AGENT_NAME", name),
+      options: withVariable(
+        withVariable(agentOptions, "BRUNT_AGENT_HASH_KEY", hashKey),
+        "BRUNT_AGENT_NAME",
+        name,
+      ),
       argv: (port) => [
         ...["agent", "--collector", url],
         ...["--http-port", String(port), "--grpc-port", "0"],

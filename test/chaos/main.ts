@@ -7,6 +7,7 @@ import { type RunRow, runRows } from "../scoreboard-row.ts";
 import { agentKills } from "./agent-kills.ts";
 import { badLinks } from "./bad-links.ts";
 import { collectorKills } from "./collector-kills.ts";
+import { corruptedStorage } from "./corrupted-storage.ts";
 import { fullDisks } from "./full-disks.ts";
 import { lateAndSilent } from "./late-and-silent.ts";
 import { inWorldOfItsOwn } from "./network-world.ts";
@@ -21,6 +22,12 @@ const rows: Readonly<Record<string, RunRow>> = {
   R2: (size) => collectorKills({ kills: size === "ci" ? 5 : 200, seed: 2 }),
   R3: (size) => powerCuts({ rounds: size === "ci" ? 3 : 100, seed: 3 }),
   R5: fullDisks,
+  R6: (size) =>
+    corruptedStorage(
+      size === "ci"
+        ? { flips: 30, cuts: 30, pages: 10, exchanges: 10, copies: 10, seed: 6 }
+        : { flips: 1_000, cuts: 1_000, pages: 200, exchanges: 100, copies: 100, seed: 6 },
+    ),
   R7: whole(() => inWorldOfItsOwn("R7", (world) => partitions({ world, cutSeconds: [60, 600] }))),
   R8: whole(() => inWorldOfItsOwn("R8", (world) => badLinks({ world, secondsEach: 600 }))),
   R9: (size) =>

@@ -133,6 +133,7 @@ describe("batch log", () => {
     const second = await openStore({ directory });
     expect(second.batches).toEqual(["old", "open", "new"]);
     await second.store.writeSegment(segment(20_000, 2));
+    await second.store.rotateLog();
     await second.store.close();
     const third = await openStore({ directory });
     expect(third.batches).toEqual(["new"]);

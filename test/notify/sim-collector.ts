@@ -116,7 +116,9 @@ export class SimCollector {
   }
 
   async stop(): Promise<void> {
-    await this.#life?.notify.shutdown();
+    const down = this.#life?.notify.shutdown();
+    await this.run(5_000);
+    await down;
     this.kill("kill");
   }
 
