@@ -5,10 +5,8 @@
  */
 import type { Meter } from "../../base/meter.ts";
 import { ok, type Result } from "../../base/result.ts";
-import { adjustedUnit } from "../../sketch/cell.ts";
 import { bucketIndex } from "../../sketch/histogram.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
-import { utf8Of } from "../../wire/any-value.ts";
 import { readTraces } from "../../wire/read-traces.ts";
 import {
   createTraceTable,
@@ -18,7 +16,6 @@ import {
   resourceRange,
   resourceWords,
   spanWords,
-  traceStateRange,
 } from "../../wire/trace-table.ts";
 import {
   emptyRow,
@@ -51,7 +48,7 @@ import {
   windowLengthMs,
   windowStartOf,
 } from "../windows/windows.ts";
-import { adjustedCount } from "./adjusted-count.ts";
+import { adjustedCountOf } from "./adjusted-count.ts";
 import { type CustomerHasher, createCustomerHasher } from "./customer.ts";
 import { reducerMetrics, rejectionMessage, rejectionReasons } from "./reducer-metrics.ts";
 import { answerRetry, createRetryMemory, type RetryMemory } from "./retry-memory.ts";
@@ -277,7 +274,7 @@ export class Reducer {
       (isKnown ? customerEntry : 0);
     entry.customerLow = this.#customer[0] as number;
     entry.customerHigh = this.#customer[1] as number;
-    entry.adjusted = this.#adjustedOf(span);
+    entry.adjusted = adjustedCountOf(this.#table, span);
     this.#cellLog.push();
   }
 
@@ -295,12 +292,5 @@ export class Reducer {
     else if ((flags & kindMask) === consumerKind) {
       this.#metrics.linksDropped.add(linkSpan(table, span, memory));
     }
-  }
-
-  #adjustedOf(span: number): number {
-    const { spans, bytes } = this.#table;
-    const start = spans[span + traceStateRange] as number;
-    const end = spans[span + traceStateRange + 1] as number;
-    return start === end ? adjustedUnit : adjustedCount(utf8Of(bytes, start, end), adjustedUnit);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * R9: what is sent arrives twice, late, out of order, and once more long after; a spool is copied
- * to a second agent; a spool is put back to what it was; applications repeat a request byte for byte.
+ * to a second agent; a spool is put back to what it was; applications repeat requests byte by byte.
  *
  * | seeded defect                                            | caught by        |
  * | -------------------------------------------------------- | ---------------- |

@@ -1,4 +1,4 @@
-/** Questions about stretches of time and beginnings of keys: the right windows, the right blocks. */
+/** Questions about stretches of time and beginnings of keys: the right windows and blocks. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type KeyQuery, listKeys } from "../../collector/queries.ts";
