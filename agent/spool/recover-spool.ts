@@ -106,42 +106,48 @@ export class SpoolReading {
     if (this.#newest === undefined) return undefined;
     const { streamId } = this.#newest.facts;
     const records = this.#recordsOf(streamId);
-    const last = records.at(-1) as SpoolEntry;
+    const last = (records.at(-1) as SpoolEntry).facts;
     const newest = records.findLast(({ isBlind }) => !isBlind)?.facts;
-    const told = this.#certain.get(streamId) ?? { seq: 0, streamSpans: 0 };
+    const told = this.#toldOf(streamId);
     const certain = newest !== undefined && newest.seq > told.seq ? newest : told;
-    const { seq, streamSpans, spans, errors, windowStartMs } = last.facts;
+    // A failing disk leaves out what was sent from memory; its numbers are used all the same.
+    const { seq: lastSeq, streamSpans } = told.seq > last.seq ? told : last;
     const floor = this.#floors.get(streamId) ?? 1;
-    const before: RecordCounts[] = [{ spans, errors, windowStartMs }];
-    for (let earlier = seq - 1; before.length < countsBeforeMax; earlier--) {
-      const counts = this.#counts.get(nameOf({ streamId, seq: earlier }));
+    const before: RecordCounts[] = [];
+    for (let seq = lastSeq; before.length < countsBeforeMax; seq--) {
+      const counts = this.#counts.get(nameOf({ streamId, seq }));
       if (counts === undefined) break;
       before.push(counts);
     }
     const settled: NumberSet = floor > 1 ? [[1, floor - 1]] : [];
     return {
-      ...{ streamId, lastSeq: seq, streamSpans, settled, before },
+      ...{ streamId, lastSeq, streamSpans, settled, before },
       certain: { seq: certain.seq, streamSpans: certain.streamSpans },
     };
   }
 
-  #missing({ streamId }: StreamState): LostRecord[] {
+  #missing({ streamId, lastSeq, streamSpans }: StreamState): LostRecord[] {
     const records = this.#recordsOf(streamId);
     const declared = new Set(records.flatMap(({ lost }) => lost.map(({ seq }) => seq)));
     const missing: LostRecord[] = [];
     let next = this.#floors.get(streamId) ?? 1;
-    let spansBefore: number | undefined = next === 1 ? 0 : undefined;
-    for (const { facts } of records) {
+    let spansBefore = next === 1 ? 0 : undefined;
+    let windowStartMs = 0;
+    const addHole = (endSeq: number, spansThere: number): void => {
       const hole: LostRecord[] = [];
-      next = Math.max(next, facts.seq - missingMax);
-      for (; next < facts.seq; next++) {
-        if (!declared.has(next)) hole.push(this.#countsOf(streamId, next, facts.windowStartMs));
+      next = Math.max(next, endSeq - missingMax);
+      for (; next < endSeq; next++) {
+        if (!declared.has(next)) hole.push(this.#countsOf(streamId, next, windowStartMs));
       }
-      const spansHere = facts.streamSpans - facts.spans;
-      missing.push(...withRest(hole, spansBefore === undefined ? 0 : spansHere - spansBefore));
+      missing.push(...withRest(hole, spansBefore === undefined ? 0 : spansThere - spansBefore));
+    };
+    for (const { facts } of records) {
+      windowStartMs = facts.windowStartMs;
+      addHole(facts.seq, facts.streamSpans - facts.spans);
       spansBefore = facts.streamSpans;
       next = Math.max(next, facts.seq + 1);
     }
+    addHole(lastSeq + 1, streamSpans);
     return missing;
   }
 
@@ -170,7 +176,7 @@ export class SpoolReading {
     previous,
   }: Extract<SpoolPayload, { type: "header" }>): void {
     this.#floors.set(streamId, Math.max(this.#floors.get(streamId) ?? 1, settledBelow));
-    if (certain.seq >= (this.#certain.get(streamId)?.seq ?? 0)) {
+    if (certain.seq >= this.#toldOf(streamId).seq) {
       this.#certain.set(streamId, certain);
     }
     for (const { seq, ...counts } of previous) this.#counts.set(nameOf({ streamId, seq }), counts);
@@ -189,6 +195,10 @@ export class SpoolReading {
     const known = this.#counts.get(nameOf({ streamId, seq }));
     if (known === undefined) return { seq, spans: unknownSpans, errors: 0, windowStartMs };
     return { seq, spans: known.spans, errors: known.errors, windowStartMs: known.windowStartMs };
+  }
+
+  #toldOf(streamId: string): CertainNumber {
+    return this.#certain.get(streamId) ?? { seq: 0, streamSpans: 0 };
   }
 
   #recordsOf(streamId: string): SpoolEntry[] {
