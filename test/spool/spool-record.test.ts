@@ -83,11 +83,12 @@ describe("what a spool file holds", () => {
       streamId,
       createdMs: 5,
       settledBelow: 7,
+      settledSpans: 0,
       certain: { seq: 9, streamSpans: 300 },
       previous: [{ seq: 3, spans: 4, errors: 1, windowStartMs: 60 }],
     };
     expect(decodeSpoolPayload(encodeSpoolHeader(header))).toEqual({ type: "header", ...header });
-    const bare = { ...header, previous: [] };
+    const bare = { ...header, settledSpans: undefined, previous: [] };
     expect(decodeSpoolPayload(encodeSpoolHeader(bare))).toEqual({ type: "header", ...bare });
     expect(decodeSpoolPayload(encodeSpoolMark(77))).toEqual({ type: "mark", watermarkMs: 77 });
     const name = { streamId, seq: 4 };
