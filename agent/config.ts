@@ -10,9 +10,10 @@ import {
   textsField,
 } from "../base/config.ts";
 import { fail, ok, type Result } from "../base/result.ts";
+import { type MqttCredentials, mqttCredentialFields } from "../wire/mqtt-credentials.ts";
 import { Secret } from "./secret.ts";
 
-export interface AgentConfig {
+export interface AgentConfig extends MqttCredentials {
   /** How this agent calls itself in its batches; the host's name is a good choice. */
   readonly name: string;
   /** Where receivers listen. Loopback, because OTLP carries no credentials. */
@@ -28,7 +29,10 @@ export interface AgentConfig {
    * million spans a second, so more are for busy gateways. Bounds below are of all together.
    */
   readonly workers: number;
-  /** Base address of the collector; an in-process link does not read it. */
+  /**
+   * Base address of the collector, or mqtt:// or mqtts:// of a broker that it is at; an in-process
+   * link does not read it.
+   */
   readonly collectorUrl: string;
   /** Attribute names to aggregate by beside the built-in ones; at most 8, each multiplies keys. */
   readonly dimensions: readonly string[];
@@ -118,9 +122,10 @@ const fields: Fields<RawAgentConfig> = {
   workers: integerField({ default: 1, min: 1, max: 64 }),
   collectorUrl: textField({
     default: "http://127.0.0.1:4319",
-    pattern: /^https?:\/\/\S+$/,
-    hint: "an http:// or https:// address",
+    pattern: /^(https?:\/\/\S+|mqtts?:\/\/[^\s@]+)$/,
+    hint: "an http://, https://, mqtt:// or mqtts:// address",
   }),
+  ...mqttCredentialFields,
   dimensions: textsField({ default: [], countMax: 8 }),
   customerAttributes: textsField({ default: defaultCustomerAttributes, countMax: 16 }),
   hashKey: hashKeyField,

@@ -46,9 +46,14 @@ export async function openJournal(
   const bytes = (await disk.read(path)) ?? new Uint8Array(0);
   const scan = scanRecords(bytes);
   const file = await disk.open(path, "r+");
-  if (scan.endOffset < bytes.length) {
-    await file.truncate(scan.endOffset);
-    await file.datasync();
+  try {
+    if (scan.endOffset < bytes.length) {
+      await file.truncate(scan.endOffset);
+      await file.datasync();
+    }
+  } catch (cause) {
+    await file.close();
+    throw cause;
   }
   return { journal: new FileJournal(path, file, scan.endOffset), scan };
 }

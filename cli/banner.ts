@@ -1,4 +1,5 @@
 /** What a running Brunt tells whoever started it: where to send, where to look, what to type. */
+import type { HostedBroker } from "./mqtt-receivers.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
 export interface Addresses {
@@ -7,6 +8,7 @@ export interface Addresses {
   readonly grpcPort?: number;
   readonly httpPort?: number;
   readonly port?: number;
+  readonly mqtt?: HostedBroker | undefined;
 }
 
 const defaultPort = 4319;
@@ -26,6 +28,11 @@ export function renderBanner(
     text += row("send", endpoint, "OTLP/HTTP");
     if (addresses.grpcPort !== undefined) text += row("", at(addresses.grpcPort), "OTLP/gRPC");
     text += row("", style.dim(`export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}`));
+  }
+  if (addresses.mqtt !== undefined) {
+    const { scheme, port } = addresses.mqtt;
+    const broker = at(port).replace("http:", `${scheme}:`);
+    text += row("devices", broker, "brunt agent --collector");
   }
   if (addresses.port !== undefined) {
     const url = at(addresses.port);

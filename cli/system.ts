@@ -55,6 +55,14 @@ export function createSystem(): System {
   };
 }
 
+/** Numbers uniform in [0, 1), for the jitter of pauses. */
+export function chanceOf({ randomBytes }: Pick<System, "randomBytes">): () => number {
+  return () => {
+    const bytes = randomBytes(4);
+    return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / 2 ** 32;
+  };
+}
+
 /** Resolves when `signal` aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -8,10 +8,10 @@ import {
   textsField,
 } from "../base/config.ts";
 import type { Result } from "../base/result.ts";
+import { type MqttCredentials, mqttCredentialFields } from "../wire/mqtt-credentials.ts";
 import { isTargetEntry } from "./notify/address-guard.ts";
-import { storeBytesMaxDefault } from "./store/store.ts";
 
-export interface CollectorConfig {
+export interface CollectorConfig extends MqttCredentials {
   /** Address to listen on; loopback unless the user says otherwise. */
   readonly host: string;
   /** 0 picks a free port. */
@@ -46,6 +46,16 @@ export interface CollectorConfig {
   readonly inFlightBytesMax: number;
   /** WebSocket clients of the event stream. */
   readonly streamClientsMax: number;
+  /** mqtt:// or mqtts:// of a broker where agents are heard; empty for none. */
+  readonly mqttUrl: string;
+  /** How the collector calls itself there; the broker lets one of a name in. */
+  readonly mqttClientId: string;
+  /** Port of a broker that the collector hosts itself, on `host`; 0 picks a free one, -1 hosts none. */
+  readonly mqttListen: number;
+  /** PEM files of the hosted broker: its certificate and key, for TLS; who signs agents' own. */
+  readonly mqttListenCertFile: string;
+  readonly mqttListenKeyFile: string;
+  readonly mqttListenCaFile: string;
   /** Addresses that alerts are posted to as JSON; private ones only where allowed below. */
   readonly webhooks: readonly string[];
   /** Alertmanagers that alerts are posted to; wherever they are. */
@@ -54,6 +64,8 @@ export interface CollectorConfig {
   readonly allowedTargets: readonly string[];
 }
 
+/** What a small machine can spare. */
+export const storeBytesMaxDefault = 20 * 2 ** 30;
 /** Each has a connection, a queue and metrics of its own. */
 const notifiersMax = 8;
 
@@ -91,6 +103,21 @@ const fields: Fields<CollectorConfig> = {
   streamsMax: integerField({ default: 10_000, min: 1, max: 100_000 }),
   inFlightBytesMax: integerField({ default: 64 * 2 ** 20, min: 4 * 2 ** 20, max: 2 ** 33 }),
   streamClientsMax: integerField({ default: 500, min: 1, max: 10_000 }),
+  mqttUrl: textField({
+    default: "",
+    pattern: /^(mqtts?:\/\/[^\s@]+)?$/,
+    hint: "an mqtt:// or mqtts:// address, without a user",
+  }),
+  mqttClientId: textField({
+    default: "brunt-collector",
+    pattern: /^[^\0]{1,128}$/,
+    hint: "1 to 128 characters",
+  }),
+  ...mqttCredentialFields,
+  mqttListen: integerField({ default: -1, min: -1, max: 65_535 }),
+  mqttListenCertFile: textField({ default: "", pattern: /^[^\0]*$/, hint: "a file" }),
+  mqttListenKeyFile: textField({ default: "", pattern: /^[^\0]*$/, hint: "a file" }),
+  mqttListenCaFile: textField({ default: "", pattern: /^[^\0]*$/, hint: "a file" }),
   webhooks: webAddresses(),
   alertmanagers: webAddresses(),
   allowedTargets: textsField({

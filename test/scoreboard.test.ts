@@ -69,6 +69,7 @@ describe("scoreboard", () => {
     ["R9", "repetition, copies and repeats"],
     ["R12", "late spans and silent agents"],
     ["R14", "agents ended, and overloaded"],
+    ["R15", "alerts whose targets are down"],
     ["D3", "keys never seen before"],
     ["D6", "names that mean something to every object"],
     ["D7", "connections that never finish, and floods"],

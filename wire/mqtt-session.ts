@@ -86,6 +86,7 @@ export class MqttSession {
   #failures = 0;
   #upSinceMs: number | undefined;
   #publishes = 0;
+  #triedMs = Number.NEGATIVE_INFINITY;
   #cancelPause: Cancel | undefined;
   #isOpen = false;
   #connects = 0;
@@ -109,6 +110,17 @@ export class MqttSession {
     this.#connect();
   }
 
+  /**
+   * Tries now, in place of after the pause, unless it has just tried: for a caller whose own
+   * attempts are spread by chance.
+   */
+  hurry(): void {
+    const { clock } = this.#settings;
+    if (this.#cancelPause === undefined || clock.nowMs() - this.#triedMs < pauseMsMin) return;
+    this.#cancelPause();
+    this.#connect();
+  }
+
   /** Whether it went out; the broker may still lose it, or refuse it and say why. */
   publish(message: MqttPublish, onRefused: (reason: string) => void = () => {}): boolean {
     const connection = this.#connection;
@@ -127,6 +139,7 @@ export class MqttSession {
   async close(farewell?: MqttPublish): Promise<void> {
     this.#isOpen = false;
     this.#cancelPause?.();
+    this.#cancelPause = undefined;
     const connection = this.#connection;
     if (this.isUp && farewell !== undefined) connection?.publish(farewell, () => {});
     this.#connection = undefined;
@@ -135,7 +148,9 @@ export class MqttSession {
   }
 
   #connect(): void {
-    const { open, clientId, subscriptions, will, onMessage } = this.#settings;
+    const { open, clientId, subscriptions, will, onMessage, clock } = this.#settings;
+    this.#cancelPause = undefined;
+    this.#triedMs = clock.nowMs();
     // A listener of an earlier connection may still speak; it is not the current one any more.
     let connection: MqttConnection | undefined;
     const isCurrent = (): boolean => this.#isOpen && connection === this.#connection;

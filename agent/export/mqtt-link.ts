@@ -4,8 +4,8 @@
  * That the broker has a batch (PUBACK) says nothing: a broker may lose what it took. A batch is
  * answered by the collector's own word, which names its stream and number, or by any later
  * acknowledgement of its stream that covers it. Without an answer in time the send fails and may be
- * tried again. While no connection stands a send waits for one, within the same time; nothing is
- * handed to the library to keep.
+ * tried again. While no connection stands a send waits for the next attempt at one, which a
+ * heartbeat, as a sender's probe, brings about; nothing is handed to the library to keep.
  */
 import type { Cancel, Clock } from "../../base/clock.ts";
 import { OperationalError } from "../../base/errors.ts";
@@ -128,7 +128,6 @@ class BrokerLink implements MqttLink {
 
   async close(): Promise<void> {
     this.#onDown("the link is closed");
-    for (const send of [...this.#sends]) send.reject(unreachable("the link is closed"));
     await this.#session.close(this.#status("gone"));
   }
 
@@ -152,11 +151,12 @@ class BrokerLink implements MqttLink {
       };
       const cancel: Cancel = this.#settings.clock.after(answerMsMax, () => {
         this.#metrics.timeouts.add();
-        const what = send.isPublished ? "the collector does not answer" : "no broker is reached";
-        send.reject(unreachable(`${what} within ${answerMsMax} ms`));
+        const who = send.isPublished ? "collector" : "broker";
+        send.reject(unreachable(`the ${who} does not answer within ${answerMsMax} ms`));
       });
       this.#sends.add(send);
       if (this.#session.isUp) this.#publish(send);
+      else if (send.isHeartbeat) this.#session.hurry();
     });
   }
 
@@ -180,10 +180,10 @@ class BrokerLink implements MqttLink {
     for (const send of [...this.#sends]) this.#publish(send);
   }
 
-  /** What was on its way may have arrived or not; what waits for a connection goes on waiting. */
+  /** What was on its way may have arrived or not. */
   #onDown(reason: string): void {
     for (const send of [...this.#sends]) {
-      if (send.isPublished) send.reject(unreachable(`the broker is gone: ${reason}`));
+      send.reject(unreachable(`the broker is not reached: ${reason}`));
     }
   }
 

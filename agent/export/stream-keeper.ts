@@ -10,6 +10,7 @@ import { hasNumber, type NumberSet } from "../spool/number-set.ts";
 import type { RecoveredSpool } from "../spool/recover-spool.ts";
 import { release, type SpoolEntry } from "../spool/spool-entry.ts";
 import { encodeSpoolCertain, encodeSpoolHeader } from "../spool/spool-record.ts";
+import type { StreamNumbers } from "../spool/stream-numbers.ts";
 import type { DeliveryMetrics } from "./delivery-metrics.ts";
 import type { RecordBook } from "./record-book.ts";
 import type { SendQueue } from "./send-queue.ts";
@@ -56,16 +57,27 @@ export class StreamKeeper {
 
   /** The first payload of a new spool file. */
   headerOf(previous: readonly SpoolEntry[]): Uint8Array {
-    const { streamId, oldestSeq, said: certain } = this.#options.book.numbers;
+    const { numbers } = this.#options.book;
+    const { streamId, oldestSeq, said: certain } = numbers;
     const ofStream = previous.filter(({ facts }) => facts.streamId === streamId);
     return encodeSpoolHeader({
       streamId,
       createdMs: this.#options.nowMs(),
-      ...{ settledBelow: oldestSeq, certain },
+      ...{ settledBelow: oldestSeq, settledSpans: this.#spansBefore(numbers), certain },
       previous: ofStream.map(({ facts: { seq, spans, errors, windowStartMs } }) => {
         return { seq, spans, errors, windowStartMs };
       }),
     });
+  }
+
+  /** Of the records before the oldest one that is not settled, where that can be told. */
+  #spansBefore({ streamId, oldestSeq, lastSeq, streamSpans }: StreamNumbers): number | undefined {
+    if (oldestSeq > lastSeq) return streamSpans;
+    for (const { facts } of this.#options.queue.held()) {
+      if (facts.streamId !== streamId || facts.seq !== oldestSeq) continue;
+      return facts.streamSpans - facts.spans;
+    }
+    return undefined;
   }
 
   /** Notes what is settled before a request; a heartbeat's has no entry. Gives what takes the ack. */

@@ -17,6 +17,7 @@ import {
   decodeSpoolPayload,
   type RecordCounts,
   type RecordName,
+  type SegmentHeader,
   type SpoolPayload,
 } from "./spool-record.ts";
 import type { StreamState } from "./stream-numbers.ts";
@@ -52,8 +53,8 @@ export class SpoolReading {
   readonly #counts = new Map<string, RecordCounts>();
   /** Numbers below are settled, by stream. */
   readonly #floors = new Map<string, number>();
-  /** What headers say, by stream. */
-  readonly #certain = new Map<string, CertainNumber>();
+  /** Spans up to the numbers that headers say are certain, by stream. */
+  readonly #certain = new Map<string, Map<number, number>>();
   #newest: SpoolEntry | undefined;
 
   /** The records of a segment that no segment before has. */
@@ -106,43 +107,60 @@ export class SpoolReading {
     if (this.#newest === undefined) return undefined;
     const { streamId } = this.#newest.facts;
     const records = this.#recordsOf(streamId);
-    const last = records.at(-1) as SpoolEntry;
+    const last = (records.at(-1) as SpoolEntry).facts;
     const newest = records.findLast(({ isBlind }) => !isBlind)?.facts;
-    const told = this.#certain.get(streamId) ?? { seq: 0, streamSpans: 0 };
+    const told = this.#toldOf(streamId);
     const certain = newest !== undefined && newest.seq > told.seq ? newest : told;
-    const { seq, streamSpans, spans, errors, windowStartMs } = last.facts;
+    // A failing disk leaves out what was sent from memory; its numbers are used all the same.
+    const { seq: lastSeq, streamSpans } = told.seq > last.seq ? told : last;
     const floor = this.#floors.get(streamId) ?? 1;
-    const before: RecordCounts[] = [{ spans, errors, windowStartMs }];
-    for (let earlier = seq - 1; before.length < countsBeforeMax; earlier--) {
-      const counts = this.#counts.get(nameOf({ streamId, seq: earlier }));
+    const before: RecordCounts[] = [];
+    for (let seq = lastSeq; before.length < countsBeforeMax; seq--) {
+      const counts = this.#counts.get(nameOf({ streamId, seq }));
       if (counts === undefined) break;
       before.push(counts);
     }
     const settled: NumberSet = floor > 1 ? [[1, floor - 1]] : [];
     return {
-      ...{ streamId, lastSeq: seq, streamSpans, settled, before },
+      ...{ streamId, lastSeq, streamSpans, settled, before },
       certain: { seq: certain.seq, streamSpans: certain.streamSpans },
     };
   }
 
-  #missing({ streamId }: StreamState): LostRecord[] {
-    const records = this.#recordsOf(streamId);
-    const declared = new Set(records.flatMap(({ lost }) => lost.map(({ seq }) => seq)));
+  /** Numbers from the first that may not be settled up to the last that nobody has here. */
+  #missing({ streamId, lastSeq }: StreamState): LostRecord[] {
+    const records = new Map(this.#recordsOf(streamId).map(({ facts }) => [facts.seq, facts]));
+    const tombstones = this.#recordsOf(streamId).flatMap(({ lost }) => lost);
+    const declared = new Set(tombstones.map(({ seq }) => seq));
+    const floor = this.#floors.get(streamId) ?? 1;
     const missing: LostRecord[] = [];
-    let next = this.#floors.get(streamId) ?? 1;
-    let spansBefore: number | undefined = next === 1 ? 0 : undefined;
-    for (const { facts } of records) {
-      const hole: LostRecord[] = [];
-      next = Math.max(next, facts.seq - missingMax);
-      for (; next < facts.seq; next++) {
-        if (!declared.has(next)) hole.push(this.#countsOf(streamId, next, facts.windowStartMs));
+    let windowStartMs = 0;
+    let hole: LostRecord[] = [];
+    let before: CertainNumber = { seq: 0, streamSpans: 0 };
+    for (const sum of this.#sumsOf(streamId)) {
+      const last = Math.min(sum.seq, lastSeq);
+      for (let seq = Math.max(before.seq + 1, floor, last - missingMax); seq <= last; seq++) {
+        windowStartMs = records.get(seq)?.windowStartMs ?? windowStartMs;
+        if (records.has(seq) || declared.has(seq)) continue;
+        hole.push(this.#countsOf(streamId, seq, windowStartMs));
       }
-      const spansHere = facts.streamSpans - facts.spans;
-      missing.push(...withRest(hole, spansBefore === undefined ? 0 : spansHere - spansBefore));
-      spansBefore = facts.streamSpans;
-      next = Math.max(next, facts.seq + 1);
+      // Settled numbers between two sums count too, so what they leave is not known.
+      const isWhole = floor <= before.seq + 1;
+      const here = records.get(sum.seq)?.spans ?? 0;
+      missing.push(...withRest(hole, isWhole ? sum.streamSpans - before.streamSpans - here : 0));
+      hole = [];
+      before = sum;
     }
     return missing;
+  }
+
+  /** What is known of the spans up to a number, ascending. */
+  #sumsOf(streamId: string): CertainNumber[] {
+    const sums = new Map(this.#certain.get(streamId) ?? []);
+    for (const { facts } of this.#recordsOf(streamId)) sums.set(facts.seq, facts.streamSpans);
+    return [...sums]
+      .map(([seq, streamSpans]) => ({ seq, streamSpans }))
+      .sort((a, b) => a.seq - b.seq);
   }
 
   #addRecord({ facts, batch }: Extract<SpoolPayload, { type: "record" }>): SpoolEntry | undefined {
@@ -163,16 +181,13 @@ export class SpoolReading {
     return entry;
   }
 
-  #learn({
-    streamId,
-    settledBelow,
-    certain,
-    previous,
-  }: Extract<SpoolPayload, { type: "header" }>): void {
+  #learn(header: SegmentHeader): void {
+    const { streamId, settledBelow, settledSpans, certain, previous } = header;
     this.#floors.set(streamId, Math.max(this.#floors.get(streamId) ?? 1, settledBelow));
-    if (certain.seq >= (this.#certain.get(streamId)?.seq ?? 0)) {
-      this.#certain.set(streamId, certain);
-    }
+    const sums = this.#certain.get(streamId) ?? new Map<number, number>();
+    this.#certain.set(streamId, sums);
+    sums.set(certain.seq, certain.streamSpans);
+    if (settledSpans !== undefined) sums.set(settledBelow - 1, settledSpans);
     for (const { seq, ...counts } of previous) this.#counts.set(nameOf({ streamId, seq }), counts);
   }
 
@@ -189,6 +204,14 @@ export class SpoolReading {
     const known = this.#counts.get(nameOf({ streamId, seq }));
     if (known === undefined) return { seq, spans: unknownSpans, errors: 0, windowStartMs };
     return { seq, spans: known.spans, errors: known.errors, windowStartMs: known.windowStartMs };
+  }
+
+  /** The last number that headers say is certain. */
+  #toldOf(streamId: string): CertainNumber {
+    const told = [...(this.#certain.get(streamId) ?? [])];
+    const none: [number, number] = [0, 0];
+    const [seq, streamSpans] = told.reduce((a, b) => (b[0] > a[0] ? b : a), none);
+    return { seq, streamSpans };
   }
 
   #recordsOf(streamId: string): SpoolEntry[] {

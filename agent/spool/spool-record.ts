@@ -9,8 +9,9 @@
  *   the batch
  *
  * A segment file begins with a header: u8 0, u8 version, 16 bytes stream id, varint createdMs,
- * varint settledBelow, varints seq and streamSpans of the last certain number, and what the records
- * of the file before count, as a tombstone writes it.
+ * varint settledBelow, varint the spans before that number plus 1, 0 for not known, varints seq and
+ * streamSpans of the last certain number, and what the records of the file before count, as a
+ * tombstone writes it.
  * Notes stand between the records: u8 2, varint watermarkMs, up to when an idle agent was
  * listening; u8 3, 16 bytes stream id, varint seq, up to where numbers that were used blindly are
  * certain, and so may have been sent.
@@ -57,6 +58,8 @@ export interface SegmentHeader {
   readonly createdMs: number;
   /** The collector has acknowledged every record of the stream before this one. */
   readonly settledBelow: number;
+  /** Spans of all records of the stream before it; undefined where that is not known. */
+  readonly settledSpans: number | undefined;
   /** The last number that was not used blindly, and the spans up to it. */
   readonly certain: CertainNumber;
   /** Records of the stream in the file before, should it be damaged; ascending. */
@@ -90,6 +93,7 @@ export function encodeSpoolHeader(header: SegmentHeader): Uint8Array {
   writer.bytes(Buffer.from(header.streamId, "hex"));
   writer.varint(header.createdMs);
   writer.varint(header.settledBelow);
+  writer.varint(header.settledSpans === undefined ? 0 : header.settledSpans + 1);
   writer.varint(header.certain.seq);
   writer.varint(header.certain.streamSpans);
   const { previous } = header;
@@ -158,10 +162,12 @@ function readHeader(reader: ByteReader): SegmentHeader {
   const streamId = readStreamId(reader);
   const createdMs = reader.varint();
   const settledBelow = reader.varint();
+  const spans = reader.varint();
+  const settledSpans = spans === 0 ? undefined : spans - 1;
   const seq = reader.varint();
   const certain = { seq, streamSpans: reader.varint() };
   const previous = reader.remaining > 0 ? decodeLostRecords(reader, Number.MAX_SAFE_INTEGER) : [];
-  return { streamId, createdMs, settledBelow, certain, previous };
+  return { streamId, createdMs, settledBelow, settledSpans, certain, previous };
 }
 
 function readFacts(reader: ByteReader): RecordFacts | undefined {

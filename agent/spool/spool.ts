@@ -6,42 +6,14 @@
  * What does not fit is declared lost, oldest first; on disk a file at a time, and the file goes
  * when the declaration is durable. No ledger is kept beside the data that could disagree with it.
  */
-import type { Cancel, Clock } from "../../base/clock.ts";
-import type { Disk } from "../../base/disk.ts";
+import type { Cancel } from "../../base/clock.ts";
 import { OperationalError } from "../../base/errors.ts";
-import type { Log } from "../../base/log.ts";
-import type { Counter, Meter } from "../../base/meter.ts";
-import type { LossCause } from "../../wire/sketch-batch.ts";
-import type { SendQueue } from "../export/send-queue.ts";
-import { type RecoveredSpool, SpoolReading } from "./recover-spool.ts";
+import type { Counter } from "../../base/meter.ts";
+import { SpoolReading } from "./recover-spool.ts";
 import { isHeld, type SpoolEntry } from "./spool-entry.ts";
 import { SpoolFiles } from "./spool-files.ts";
-import {
-  isShortOfRoom,
-  memoryToGiveUp,
-  recordsToGiveUp,
-  type SpoolLimits,
-} from "./spool-limits.ts";
-
-export interface SpoolOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly meter: Meter;
-  /** "" for none. */
-  readonly directory: string;
-  readonly limits: SpoolLimits;
-  readonly memoryBytesMax: number;
-  readonly queue: SendQueue;
-  /** The first payload of a new file; `previous` is in the file before. */
-  headerOf(previous: readonly SpoolEntry[]): Uint8Array;
-  /** Takes in what a directory held that was opened now; `spans` are in its records. */
-  onRecovered(recovered: RecoveredSpool, spans: number): void;
-  /** Records may be sent. */
-  onReady(): void;
-  /** Declares records lost, which replaces them. */
-  giveUp(entries: readonly SpoolEntry[], cause: LossCause): void;
-}
+import { isShortOfRoom, memoryToGiveUp, recordsToGiveUp } from "./spool-limits.ts";
+import type { SpoolOptions } from "./spool-options.ts";
 
 /** What stands between the records of a file. */
 interface Note {
@@ -70,6 +42,8 @@ export class Spool {
   #isClosed = false;
   #release: (() => Promise<void>) | undefined;
   #unwritten: (SpoolEntry | Note)[] = [];
+  /** Not written, and not to be sent before. */
+  readonly #patient = new Set<SpoolEntry>();
   /** The one thing that is being done to the files. */
   #work: Promise<void> | undefined;
   #cancelRetry: Cancel | undefined;
@@ -202,10 +176,21 @@ export class Spool {
   /** What is on disk now, or has to do without, may be sent. */
   #ready(entries: readonly SpoolEntry[]): void {
     const { queue, onReady } = this.#options;
-    for (const entry of entries) if (entry.state === "writing") queue.move(entry, "waiting");
+    for (const entry of entries) {
+      if (this.#hasToWait(entry)) this.#patient.add(entry);
+      else if (entry.state === "writing") queue.move(entry, "waiting");
+    }
     if (entries.length > 0) onReady();
     // Who sends has taken the bytes; who comes later reads them again.
     for (const entry of entries) if (entry.place !== undefined) entry.bytes = undefined;
+  }
+
+  /**
+   * What has a new name may be on disk under its old one, and sent again under that by the next
+   * process, unless the disk says that the two are one.
+   */
+  #hasToWait({ facts, place }: SpoolEntry): boolean {
+    return this.state === "failing" && facts.origin !== undefined && place === undefined;
   }
 
   async #open(): Promise<void> {
@@ -251,11 +236,16 @@ export class Spool {
       if (!this.#isOpen) await this.#open();
       // A file whose sync has failed is not to be trusted with more.
       await this.#files.roll();
-      const held = [...this.#options.queue.held()].filter(isInMemory);
-      await this.#files.append(held);
-      for (const entry of held) if (entry.place !== undefined) entry.bytes = undefined;
+      const inMemory = [...this.#options.queue.held()].filter(isInMemory);
+      const patient = [...this.#patient];
+      await this.#files.append([
+        ...inMemory,
+        ...patient.filter(({ place }) => place === undefined),
+      ]);
       this.state = "disk";
-      this.#options.log.info("the spool takes records again", { records: held.length });
+      this.#patient.clear();
+      this.#ready([...inMemory, ...patient]);
+      this.#options.log.info("the spool takes records again", { records: inMemory.length });
     } catch (cause) {
       this.#fail(cause);
     }

@@ -1,8 +1,8 @@
 /** `brunt agent`: the agent alone, sending to a collector elsewhere. */
-import { createHttpLink } from "../../agent/export/http-link.ts";
 import { createMeter } from "../../base/meter.ts";
 import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
+import { openLink } from "../collector-link.ts";
 import { agentName, hashKeyPath, makeHashKey, spoolPath } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
@@ -10,9 +10,9 @@ import { settingsOrThrow } from "../line/settings.ts";
 import {
   agentOptions,
   dataDirOption,
+  mqttCredentialOptions,
   readDataDir,
   readSelfTelemetry,
-  readToken,
   selfTelemetryOption,
   workersOption,
 } from "../line/shared-options.ts";
@@ -25,7 +25,7 @@ const options = [
     name: "collector",
     kind: "text",
     value: "<url>",
-    help: "base address of the collector",
+    help: "base address of the collector, or mqtt:// or mqtts:// of the broker it is at",
     default: "http://127.0.0.1:4319",
     field: "agent.collectorUrl",
   },
@@ -34,6 +34,7 @@ const options = [
   ...agentOptions,
   workersOption,
   selfTelemetryOption,
+  ...mqttCredentialOptions("agent"),
 ] as const;
 
 export const agentCommand: Command = {
@@ -48,6 +49,10 @@ export const agentCommand: Command = {
       line: "brunt agent --collector http://collector.internal:4319",
       does: "receive on this node's loopback, send there",
     },
+    {
+      line: "brunt agent --collector mqtts://broker.internal:8883 --mqtt-ca ca.pem",
+      does: "on an edge device, by way of an MQTT broker",
+    },
   ],
   run: runAgent,
 };
@@ -60,18 +65,14 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   const settings = settingsOrThrow({ args, options, environment, defaults }).agent;
   const observer = await readSelfTelemetry(args, system);
   makeHashKey(settings, { args, system });
-  const httpLink = createHttpLink(settings.collectorUrl, { token: readToken(system) });
-  const link = observer.observeLink(httpLink);
   const meter = createMeter();
+  const log = createTerminalLog(stderr, clock);
+  const { link, recordBytesMax, close } = await openLink(settings, { system, log, meter });
   const createAgent = await loadAgentFactory(settings);
-  const agent = createAgent(settings, {
-    clock,
-    disk,
-    log: createTerminalLog(stderr, clock),
-    meter,
-    link,
-    randomBytes,
-  });
+  const agent = createAgent(
+    { ...settings, recordBytesMax },
+    { clock, disk, log, meter, link: observer.observeLink(link), randomBytes },
+  );
   await agent.start();
   observer.observeMeter(meter);
   const { grpc, http } = agent.ports;
@@ -84,6 +85,6 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   stdout.write("stopping, sending what waits; what is left stays in the spool …\n");
   await agent.shutdown();
   await observer.shutdown();
-  httpLink.close();
+  await close();
   return exitCodes.ok;
 }

@@ -8,6 +8,7 @@ import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
 import {
+  collectorMqttOptions,
   collectorOptions,
   dataDirOption,
   readDataDir,
@@ -16,6 +17,7 @@ import {
   tokensFileOption,
 } from "../line/shared-options.ts";
 import { commandName, uiDirectory } from "../locations.ts";
+import { startMqttReceivers } from "../mqtt-receivers.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 
@@ -25,6 +27,7 @@ const options = [
   ...collectorOptions,
   tokensFileOption,
   selfTelemetryOption,
+  ...collectorMqttOptions,
 ];
 
 export const collectorCommand: Command = {
@@ -49,12 +52,18 @@ async function runCollector(args: Arguments, system: System): Promise<number> {
   const decider = observer.observeDecider(createDecider({ customersMin }));
   const collector = createCollector(settings, { clock, log, meter, decider, disk });
   await collector.start();
+  const receivers = { system, log, meter, link: collector.link };
+  const mqtt = await startMqttReceivers(settings, receivers).catch(async (error: unknown) => {
+    await collector.shutdown();
+    throw error;
+  });
   observer.observeMeter(meter);
-  const addresses = { host: settings.host, port: collector.port };
+  const addresses = { host: settings.host, port: collector.port, mqtt: mqtt.hosted };
   const banner = renderBanner(addresses, { command: commandName, terminal: stdout });
   stdout.write(`${stdout.style.bold("collector is up")}\n\n${banner}`);
   await aborted(system.stop);
   stdout.write("stopping …\n");
+  await mqtt.shutdown();
   await collector.shutdown();
   await observer.shutdown();
   return exitCodes.ok;

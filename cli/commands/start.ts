@@ -9,6 +9,7 @@ import { type Command, configOption } from "../line/command.ts";
 import { type Settings, settingsOrThrow } from "../line/settings.ts";
 import {
   agentOptions,
+  collectorMqttOptions,
   collectorOptions,
   dataDirOption,
   readDataDir,
@@ -17,6 +18,7 @@ import {
   workersOption,
 } from "../line/shared-options.ts";
 import { commandName, uiDirectory } from "../locations.ts";
+import { startMqttReceivers } from "../mqtt-receivers.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 
@@ -27,6 +29,7 @@ const options = [
   ...collectorOptions,
   workersOption,
   selfTelemetryOption,
+  ...collectorMqttOptions,
 ];
 
 export const startCommand: Command = {
@@ -54,18 +57,28 @@ async function runStart(args: Arguments, system: System): Promise<number> {
   const createAgent = await loadAgentFactory(settings.agent);
   const brunt = createBrunt({ settings, clock, disk, log, observer, randomBytes, createAgent });
   await brunt.start();
+  const { meter, collector } = brunt;
+  const receivers = { system, log, meter, link: collector.link };
+  const mqtt = await startMqttReceivers(settings.collector, receivers).catch(
+    async (error: unknown) => {
+      await brunt.shutdown();
+      throw error;
+    },
+  );
   const { grpc, http } = brunt.agent.ports;
   const addresses = {
     host: settings.collector.host,
     grpcPort: grpc,
     httpPort: http,
-    port: brunt.collector.port,
+    port: collector.port,
+    mqtt: mqtt.hosted,
   };
   const banner = renderBanner(addresses, { command: commandName, terminal: stdout });
   stdout.write(`${stdout.style.bold("brunt is up")}\n\n${banner}\n`);
   stdout.write(stdout.style.dim("  stop with Ctrl-C\n"));
   await aborted(system.stop);
   stdout.write("stopping, sending what waits …\n");
+  await mqtt.shutdown();
   await brunt.shutdown();
   return exitCodes.ok;
 }

@@ -41,6 +41,7 @@ type Layers = Record<SectionName, Map<string, unknown>>;
 const otherVariables = [
   "BRUNT_CONFIG",
   "BRUNT_DATA_DIR",
+  "BRUNT_MQTT_PASSWORD",
   "BRUNT_SELF_TELEMETRY",
   "BRUNT_TOKEN",
   "BRUNT_URL",

@@ -80,6 +80,70 @@ export const collectorOptions: readonly OptionSpec[] = [
   },
 ];
 
+/** Where a command joins an MQTT broker, for the section of its configuration. */
+export function mqttCredentialOptions(section: "agent" | "collector"): readonly OptionSpec[] {
+  const file = { kind: "text", value: "<file>" } as const;
+  return [
+    {
+      name: "mqtt-user",
+      kind: "text",
+      value: "<name>",
+      help: "user at the MQTT broker; its password is BRUNT_MQTT_PASSWORD or in --mqtt-password-file",
+      field: `${section}.mqttUser`,
+    },
+    {
+      ...file,
+      name: "mqtt-password-file",
+      help: "holds the password for the MQTT broker",
+      field: `${section}.mqttPasswordFile`,
+    },
+    {
+      ...file,
+      name: "mqtt-ca",
+      help: "PEM of who signed the broker's certificate, for mqtts://",
+      default: "the system's authorities",
+      field: `${section}.mqttCaFile`,
+    },
+    {
+      ...file,
+      name: "mqtt-cert",
+      help: "PEM of a certificate of our own, for mqtts://",
+      field: `${section}.mqttCertFile`,
+    },
+    {
+      ...file,
+      name: "mqtt-key",
+      help: "PEM of that certificate's key",
+      field: `${section}.mqttKeyFile`,
+    },
+  ];
+}
+
+export const collectorMqttOptions: readonly OptionSpec[] = [
+  {
+    name: "mqtt",
+    kind: "text",
+    value: "<url>",
+    help: "hear agents at this MQTT broker too, mqtt:// or mqtts://",
+    field: "collector.mqttUrl",
+  },
+  {
+    name: "mqtt-listen",
+    kind: "integer",
+    value: "<port>",
+    help: "host an MQTT broker for agents on this port; 0 picks a free port",
+    default: "off",
+    field: "collector.mqttListen",
+    ...portRange,
+  },
+  ...mqttCredentialOptions("collector"),
+];
+
+/** From the environment alone: a command line can be read by everybody on the machine. */
+export function readMqttPassword({ environment }: System): string {
+  return environment.BRUNT_MQTT_PASSWORD?.trim() ?? "";
+}
+
 export const tokensFileOption: OptionSpec = {
   name: "tokens-file",
   kind: "text",

@@ -35,7 +35,8 @@ export class Admission {
 
   /** Why this is no time for a batch of this agent, whatever is in it. */
   problemOfSender(batch: SketchBatch, nowMs: number): Refusal | undefined {
-    const { streams, blocked } = this.#options;
+    const { streams, store, blocked } = this.#options;
+    if (store.isUnproven) return refuseForNow("STORE_WRITE", "the log waits for the disk");
     if (blocked()) return refuseForNow("STORE_WRITE", "closed windows wait for the disk");
     if (!streams.hasRoomFor(batch.streamId, nowMs)) {
       return refuseForNow("OVERLOADED", `${streams.size} streams are known, no more fit`);

@@ -100,9 +100,10 @@ export class Ingest {
   async #take(batch: SequencedBatch, bytes: Uint8Array): Promise<Result<Ack>> {
     const digest = digestOf(bytes);
     // Nothing may come between finding a record new and noting that it is on its way.
-    const known =
-      this.#known(batch, digest) ??
-      this.#admission.problemOfRecord(batch, this.#options.clock.nowMs());
+    const known = this.#options.store.isUnproven
+      ? this.#admission.problemOfSender(batch, this.#options.clock.nowMs())
+      : (this.#known(batch, digest) ??
+        this.#admission.problemOfRecord(batch, this.#options.clock.nowMs()));
     if (known !== undefined && !known.ok) {
       if (known.error.code === "STREAM_FORKED") await this.#noteFork(batch.streamId, bytes);
       return known;

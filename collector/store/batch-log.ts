@@ -10,19 +10,24 @@
  *
  * After a failed write the log goes on in a new generation, which voids the records the failed
  * write may have left behind.
+ *
+ * A killed process may have written records and not synced them, or synced them in vain: they are
+ * read like any other and may be gone after a power cut. So the newest ones are written once more
+ * at a start, and until that is done nothing may be acknowledged.
  */
 import type { Disk } from "../../base/disk.ts";
 import { storeWriteError } from "../../base/files.ts";
 import { createJournal, type Journal } from "../../base/journal.ts";
+import { type Generation, Generations, nameOfWindow } from "./generations.ts";
 import type { WindowPlace } from "./levels.ts";
 import {
   encodeBatch,
+  encodeBeginning,
   encodeEnd,
-  encodePreamble,
-  encodeState,
   findGenerations,
   type GenerationContents,
   type GenerationFile,
+  goneFromHead,
   isFollowed,
   type LogEntry,
   type LoggedBatch,
@@ -39,19 +44,18 @@ export interface LogVisitor {
   corrupt(records: number): void;
 }
 
-interface Generation {
-  readonly number: number;
-  readonly path: string;
-  size: number;
-  /** The last lsn of each window that is not yet in a segment, by its name. */
-  readonly unsettled: Map<string, number>;
-}
-
 interface Waiting {
   readonly entry: LogEntry;
   readonly apply: (lsn: number) => void;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+}
+
+/** The newest records found at a start, and what was before them. */
+interface Unproven {
+  readonly validLsn: number;
+  readonly state: Uint8Array;
+  readonly batches: readonly LoggedBatch[];
 }
 
 export interface BatchLogOptions {
@@ -60,12 +64,13 @@ export interface BatchLogOptions {
   readonly generationBytesMax: number;
 }
 
+/** Written and synced at one time, so no more than these can have been written in vain. */
 const groupRecordsMax = 64;
 
 export class BatchLog {
   readonly #options: BatchLogOptions;
   #headState: () => Uint8Array = () => new Uint8Array(0);
-  #generations: Generation[] = [];
+  readonly #generations = new Generations();
   #journal: Journal | undefined;
   #lsn = 0;
   /** Given to a record of a write that failed, or to an applied one. */
@@ -78,6 +83,7 @@ export class BatchLog {
   readonly #coming = new Map<string, number>();
   #running: Promise<void> | undefined;
   #failed = false;
+  #unproven: Unproven | undefined;
 
   constructor(options: BatchLogOptions) {
     this.#options = options;
@@ -89,12 +95,17 @@ export class BatchLog {
   }
 
   get bytes(): number {
-    return this.#generations.reduce((sum, generation) => sum + generation.size, 0);
+    return this.#generations.bytes;
   }
 
   /** The last write failed; the next append tries a new file. */
   get failed(): boolean {
     return this.#failed;
+  }
+
+  /** What was found at the start may not survive a power cut. */
+  get isUnproven(): boolean {
+    return this.#unproven !== undefined;
   }
 
   /**
@@ -109,11 +120,14 @@ export class BatchLog {
     const { disk, directory } = this.#options;
     const { files, misplaced } = await findGenerations(disk, directory);
     visitor.corrupt(misplaced + goneFromHead(files));
+    const newest = files.findLastIndex(({ content }) => content !== undefined);
     for (const [index, file] of files.entries()) {
       const contents = await readGeneration(disk, file.path);
+      const { length } = contents.batches;
+      const provenCount = index === newest ? Math.max(0, length - groupRecordsMax) : length;
       const following = files[index + 1];
       const validLsn = following?.content?.validLsn;
-      this.#visit(file, contents, validLsn, visitor);
+      this.#visit(file, { ...contents, provenCount }, validLsn, visitor);
       const cutOff = Math.max(0, (validLsn ?? 0) - this.#lsn);
       const isAlone = !isFollowed(file, contents, following);
       visitor.corrupt(Math.max(contents.damaged, cutOff) + (isAlone ? 1 : 0));
@@ -132,33 +146,37 @@ export class BatchLog {
 
   #visit(
     file: GenerationFile,
-    contents: GenerationContents,
+    contents: GenerationContents & { readonly provenCount: number },
     validToLsn: number | undefined,
     visitor: LogVisitor,
   ): void {
     const unsettled = new Map<string, number>();
-    this.#generations.push({ ...file, size: contents.size, unsettled });
+    this.#generations.add({ ...file, size: contents.size, unsettled });
     if (contents.state !== undefined) visitor.head(contents.state);
     this.#lsn = Math.max(this.#lsn, contents.preamble?.validLsn ?? 0);
-    for (const batch of contents.batches) {
+    for (const [index, batch] of contents.batches.entries()) {
+      if (index === contents.provenCount) {
+        const batches = contents.batches.slice(index);
+        this.#unproven = { validLsn: this.#lsn, state: this.#headState(), batches };
+      }
       this.#lsnUsed = Math.max(this.#lsnUsed, batch.lsn);
       if (batch.lsn > (validToLsn ?? Number.POSITIVE_INFINITY)) continue;
       this.#lsn = Math.max(this.#lsn, batch.lsn);
       const window = visitor.batch(batch);
-      if (window !== undefined) unsettled.set(nameOf(window), batch.lsn);
+      if (window !== undefined) unsettled.set(nameOfWindow(window), batch.lsn);
     }
   }
 
   /** Makes a batch durable, then applies it; resolves after that. @throws STORE_WRITE */
   append(entry: LogEntry, apply: (lsn: number) => void): Promise<void> {
     const { window } = entry;
-    if (window !== undefined) this.#countComing(nameOf(window), 1);
+    if (window !== undefined) this.#countComing(nameOfWindow(window), 1);
     const written = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ entry, apply, resolve, reject });
       this.#running ??= this.#run();
     });
     return written.finally(() => {
-      if (window !== undefined) this.#countComing(nameOf(window), -1);
+      if (window !== undefined) this.#countComing(nameOfWindow(window), -1);
     });
   }
 
@@ -170,17 +188,12 @@ export class BatchLog {
 
   /** Every record of the window up to `lsn` is in a durable segment. */
   settle(window: WindowPlace, lsn: number): void {
-    const name = nameOf(window);
-    for (const { unsettled } of this.#generations) {
-      if ((unsettled.get(name) ?? Number.POSITIVE_INFINITY) <= lsn) unsettled.delete(name);
-    }
+    this.#generations.settle(window, lsn);
   }
 
   /** Whether records of the window are in no segment yet. */
   holds(window: WindowPlace): boolean {
-    const name = nameOf(window);
-    if (this.#coming.has(name)) return true;
-    return this.#generations.some(({ unsettled }) => unsettled.has(name));
+    return this.#coming.has(nameOfWindow(window)) || this.#generations.holds(window);
   }
 
   /** Starts a new generation between two groups, and drops the ones nothing needs. */
@@ -220,7 +233,7 @@ export class BatchLog {
 
   async #commit(group: readonly Waiting[]): Promise<void> {
     const journal = this.#journal as Journal;
-    const generation = this.#generations.at(-1) as Generation;
+    const generation = this.#generations.newest as Generation;
     const first = this.#lsnUsed + 1;
     this.#lsnUsed += group.length;
     await journal.append(group.map(({ entry }, index) => encodeBatch(first + index, entry)));
@@ -229,7 +242,7 @@ export class BatchLog {
     for (const [index, { entry, apply, resolve, reject }] of group.entries()) {
       this.#lsn = first + index;
       if (entry.window !== undefined) {
-        generation.unsettled.set(nameOf(entry.window), this.#lsn);
+        generation.unsettled.set(nameOfWindow(entry.window), this.#lsn);
       }
       try {
         apply(this.#lsn);
@@ -252,26 +265,26 @@ export class BatchLog {
   /** Starts the next file, which says from where on files are needed; older ones go then. */
   async #startGeneration(): Promise<void> {
     const { disk, directory } = this.#options;
-    const generation = (this.#generations.at(-1)?.number ?? 0) + 1;
+    const before = this.#generations.newest;
+    const generation = (before?.number ?? 0) + 1;
     const path = `${directory}/${nameOfNumber(logFiles, generation)}`;
-    const isNeeded = this.#generations.findIndex(({ unsettled }) => unsettled.size > 0);
     // The newest before this one stays in any case.
-    const last = Math.max(0, this.#generations.length - 1);
-    const needed = isNeeded < 0 ? last : Math.min(isNeeded, last);
-    const oldest = this.#generations[needed]?.number ?? generation;
-    const [validLsn, firstLsn] = [this.#lsn, this.#lsnUsed + 1];
-    const preamble = encodePreamble({ generation, oldest, validLsn, firstLsn });
-    const state = encodeState(this.#headState());
+    const oldest = this.#generations.oldestNeeded?.number ?? generation;
+    const again = this.#unproven?.batches ?? [];
+    const validLsn = this.#unproven?.validLsn ?? this.#lsn;
+    const firstLsn = again[0]?.lsn ?? this.#lsnUsed + 1;
+    const preamble = { generation, oldest, validLsn, firstLsn };
+    const state = this.#unproven?.state ?? this.#headState();
     this.#generationBegun = true;
-    const journal = await createJournal(disk, path, [preamble, preamble, state, state]);
+    const journal = await createJournal(disk, path, encodeBeginning({ preamble, state, again }));
     this.#generationBegun = false;
+    this.#unproven = undefined;
     await this.#endGeneration(generation);
     this.#journal = journal;
     const size = journal.size;
-    this.#generations.push({ number: generation, path, size, unsettled: new Map() });
-    for (const { path: settled } of this.#generations.splice(0, needed)) {
-      await disk.remove(settled);
-    }
+    const unsettled = [...(before?.unsettled ?? [])].filter(([, lsn]) => lsn >= firstLsn);
+    this.#generations.add({ number: generation, path, size, unsettled: new Map(unsettled) });
+    for (const settled of this.#generations.takeBefore(oldest)) await disk.remove(settled.path);
   }
 
   /** Says in the current file which one follows, so that its loss would be noticed. */
@@ -282,15 +295,4 @@ export class BatchLog {
     await journal.close();
     this.#journal = undefined;
   }
-}
-
-/** How many of the oldest files that are needed are not there. */
-function goneFromHead(files: readonly GenerationFile[]): number {
-  const preamble = files.findLast(({ content }) => content !== undefined)?.content;
-  const first = files[0]?.number ?? 0;
-  return preamble === undefined ? 0 : Math.max(0, first - preamble.oldest);
-}
-
-function nameOf({ startMs, lengthMs }: WindowPlace): string {
-  return `${lengthMs}/${startMs}`;
 }

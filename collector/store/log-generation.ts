@@ -60,7 +60,19 @@ const endKind = 0x14;
 /** More than two preambles take. */
 const preambleReadSize = 256;
 
-export function encodePreamble(preamble: Preamble): Uint8Array {
+/** How a file begins: `again` is what the files before may hold in vain. */
+export function encodeBeginning(beginning: {
+  readonly preamble: Preamble;
+  readonly state: Uint8Array;
+  readonly again: readonly LoggedBatch[];
+}): Uint8Array[] {
+  const preamble = encodePreamble(beginning.preamble);
+  const state = encodeState(beginning.state);
+  const batches = beginning.again.map((batch) => encodeBatch(batch.lsn, batch));
+  return [preamble, preamble, state, state, ...batches];
+}
+
+function encodePreamble(preamble: Preamble): Uint8Array {
   const { generation, oldest, validLsn, firstLsn } = preamble;
   const writer = createByteWriter();
   writer.u8(preambleKind);
@@ -71,7 +83,7 @@ export function encodePreamble(preamble: Preamble): Uint8Array {
   return writer.finish();
 }
 
-export function encodeState(state: Uint8Array): Uint8Array {
+function encodeState(state: Uint8Array): Uint8Array {
   const writer = createByteWriter();
   writer.u8(stateKind);
   writer.bytes(state);
@@ -105,6 +117,13 @@ export function findGenerations(
     const content = await readPreamble(disk, path);
     return { number: content?.generation, content };
   });
+}
+
+/** How many of the oldest files that are needed are not there. */
+export function goneFromHead(files: readonly GenerationFile[]): number {
+  const preamble = files.findLast(({ content }) => content !== undefined)?.content;
+  const first = files[0]?.number ?? 0;
+  return preamble === undefined ? 0 : Math.max(0, first - preamble.oldest);
 }
 
 /** Whether the file that has to follow does; the last one need not know of any. */

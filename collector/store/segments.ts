@@ -82,6 +82,8 @@ export class Segments {
   async recover(): Promise<void> {
     const { disk, directory } = this.#options;
     await disk.makeDirectory(directory);
+    // A killed process may have put a file in place and not made its name durable.
+    await disk.syncDirectory(directory);
     const known = await this.#catalogue.load();
     if (known.isOther) await this.#catalogue.release();
     await this.#sortOut(known.entries, known.corrupt);

@@ -13,6 +13,7 @@ import type { Result } from "../../base/result.ts";
 import type { Cube } from "../../sketch/cube.ts";
 import type { CompositeKey } from "../../sketch/key.ts";
 import type { StreamEvent } from "../../wire/api-types.ts";
+import { storeBytesMaxDefault } from "../config.ts";
 import { BatchLog, type LogVisitor } from "./batch-log.ts";
 import { decodeCells } from "./blocks.ts";
 import { type Covering, cover, type TimeRange } from "./cover.ts";
@@ -37,6 +38,8 @@ export interface Store {
   readonly logBytes: number;
   /** The last write to the log failed. */
   readonly failed: boolean;
+  /** What the log held at the start may not survive a power cut, so nothing is acknowledged. */
+  readonly isUnproven: boolean;
   /** Begins a new log file between two groups of batches. */
   rotateLog(): Promise<void>;
   /**
@@ -89,7 +92,6 @@ export interface FileStoreOptions {
 }
 
 const logFileBytesMaxDefault = 64 * 2 ** 20;
-export const storeBytesMaxDefault = 20 * 2 ** 30;
 const mergedKeysMaxDefault = 400_000;
 
 export function createFileStore(options: FileStoreOptions): Store {
@@ -175,6 +177,10 @@ class FileStore implements Store {
 
   get failed(): boolean {
     return this.#log.failed;
+  }
+
+  get isUnproven(): boolean {
+    return this.#log.isUnproven;
   }
 
   rotateLog(): Promise<void> {

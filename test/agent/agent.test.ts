@@ -120,7 +120,7 @@ describe("config", () => {
     [
       "a URL",
       { collectorUrl: "ftp://x" },
-      "agent.collectorUrl must be an http:// or https:// address",
+      "agent.collectorUrl must be an http://, https://, mqtt:// or mqtts:// address",
     ],
   ])("%s", (_, raw, problem) => {
     const result = parseAgentConfig(raw);

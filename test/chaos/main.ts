@@ -5,6 +5,7 @@
  */
 import { type RunRow, runRows } from "../scoreboard-row.ts";
 import { agentKills } from "./agent-kills.ts";
+import { alertSinkDown } from "./alert-sink-down.ts";
 import { badLinks } from "./bad-links.ts";
 import { collectorKills } from "./collector-kills.ts";
 import { corruptedStorage } from "./corrupted-storage.ts";
@@ -16,6 +17,8 @@ import { powerCuts } from "./power-cuts.ts";
 import { repetition } from "./repetition.ts";
 import { terminations } from "./terminations.ts";
 import { wrongClocks } from "./wrong-clocks.ts";
+
+const ciAlerts = { kills: 5, seconds: 30, seed: 15 };
 
 const rows: Readonly<Record<string, RunRow>> = {
   R1: (size) => agentKills({ kills: size === "ci" ? 10 : 200, seed: 1 }),
@@ -44,6 +47,7 @@ const rows: Readonly<Record<string, RunRow>> = {
         ? { terminations: 5, burstSeconds: 10, seed: 14 }
         : { terminations: 50, burstSeconds: 300, seed: 14 },
     ),
+  R15: (size) => alertSinkDown(size === "ci" ? ciAlerts : { kills: 50, seconds: 600, seed: 15 }),
 };
 
 /** Not a part of a short check. */

@@ -202,6 +202,18 @@ describe("ends with 1", () => {
     );
   });
 
+  test("not for a stream that two processes had, but it says so", async () => {
+    const { link } = brunt.collector;
+    const gap = { ...otherStream, kind: "gap" as const, gapFromMs: 1, gapToMs: 2 };
+    await link.send(encodeSketchBatch(gap));
+    const other = encodeSketchBatch({ ...gap, gapToMs: 3 });
+    await expect(link.send(other)).rejects.toMatchObject({ code: "STREAM_FORKED" });
+    const { code, out } = await check();
+    expect(out).toMatch(/^! {2}ledger .*two processes numbered records of agent edge-7/m);
+    expect(out).toMatch(/149 spans sealed by agents = 60 applied \+ 89 of forked streams/);
+    expect(code).toBe(0);
+  });
+
   test("when a record in the spool is damaged", async () => {
     const [file] = filesBelow(join(dataDir, "spool"), /\.spool$/);
     flipByte(file as string, () => 40);

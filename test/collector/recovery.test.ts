@@ -63,7 +63,7 @@ describe("a crash", () => {
             running = await startCollector({ dataDir, nowMs, store });
           }
           for (const batch of all) await running.send(batch);
-          await running.advance(60_000);
+          await running.advance(30_000);
           expect(await spansOf(running)).toBe(all.length * 2);
           await running.collector.shutdown();
         },

@@ -142,6 +142,36 @@ describe("link", () => {
     expect(await late).toBe("COLLECTOR_UNREACHABLE");
   });
 
+  test("what waits for a connection fails with the attempt at one", async () => {
+    const { link, clock, broker, down, outcomeOf } = start();
+    down();
+    clock.advance(250);
+    const outcome = outcomeOf(link.send(record(1)));
+    down("no route");
+    expect(await outcome).toBe("COLLECTOR_UNREACHABLE");
+    expect(broker.newest.published).toEqual([]);
+  });
+
+  test("a heartbeat brings an attempt about, a record waits; not twice in half a second", () => {
+    const { link, clock, broker, down, outcomeOf } = start({ up: false });
+    for (let failures = 0; failures < 8; failures++) {
+      down();
+      clock.advance(15_000);
+    }
+    down();
+    const before = broker.connections.length;
+    clock.advance(499);
+    void outcomeOf(link.send(heartbeat(0)));
+    expect(broker.connections).toHaveLength(before);
+    clock.advance(1);
+    void outcomeOf(link.send(record(1)));
+    expect(broker.connections).toHaveLength(before);
+    void outcomeOf(link.send(heartbeat(0)));
+    expect(broker.connections).toHaveLength(before + 1);
+    clock.advance(14_500);
+    expect(broker.connections).toHaveLength(before + 1);
+  });
+
   test("what was on its way when the connection ended fails at once", async () => {
     const { link, down, outcomeOf } = start();
     const outcome = outcomeOf(link.send(record(1)));

@@ -1,5 +1,6 @@
 /** What notifiers are told, in virtual time; nothing is killed here. */
 import { describe, expect, test } from "vitest";
+import { silencesMax } from "../../collector/notify/silences.ts";
 import type { AlertMessage } from "../../wire/alerts.ts";
 import { metric } from "../collector/fixture.ts";
 import { judgeTold } from "./alert-judge.ts";
@@ -408,6 +409,19 @@ describe("silences", () => {
     await collector.run(10_000);
     expect(await removed).toBe(true);
     expect(keys(collector)).toEqual(["inc_1:firing:1"]);
+  });
+
+  test(`are at most ${silencesMax}`, async () => {
+    const collector = await started();
+    const { silences } = collector.notify;
+    const endsAtMs = collector.nowMs + 3_600_000;
+    const ask = () => silences.add({ matchers, endsAtMs });
+    const asked = Promise.all(Array.from({ length: silencesMax + 1 }, ask));
+    await collector.run(600_000);
+    const results = await asked;
+    expect(results.filter(({ ok }) => ok)).toHaveLength(silencesMax);
+    expect(results.at(-1)).toMatchObject({ ok: false, error: { code: "SILENCES_FULL" } });
+    expect(silences.list()).toHaveLength(silencesMax);
   });
 
   test("Alertmanager goes on hearing of what it was told", async () => {

@@ -22,7 +22,7 @@ export interface SimTarget {
   readonly told: Told[];
   tries: number;
   /** What it answers; undefined when it never does. */
-  take(request: PostRequest, atMs: number): PostResult | undefined;
+  take(request: Pick<PostRequest, "body" | "headers">, atMs: number): PostResult | undefined;
 }
 
 export function createSimTarget(url: string): SimTarget {

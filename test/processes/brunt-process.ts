@@ -24,6 +24,8 @@ export interface BruntOptions {
   readonly nodeOptions?: readonly string[];
   /** In place of Node: what starts it, such as `ip netns exec`. */
   readonly wrapper?: readonly string[];
+  /** A compiled program of the tests, in place of `brunt`. */
+  readonly program?: string;
 }
 
 /** Whatever happens to this program, none of its processes stays behind. */
@@ -37,8 +39,8 @@ const textMax = 2 ** 20;
 const bytesPerPage = 4_096;
 
 export function startBrunt(argv: readonly string[], options: BruntOptions = {}): BruntProcess {
-  const { environment = {}, nodeOptions = [], wrapper = [] } = options;
-  const line = [...wrapper, process.execPath, ...nodeOptions, main, ...argv];
+  const { environment = {}, nodeOptions = [], wrapper = [], program = main } = options;
+  const line = [...wrapper, process.execPath, ...nodeOptions, program, ...argv];
   const child = spawn(line[0] as string, line.slice(1), {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
