@@ -23,7 +23,7 @@ export interface SilencesOptions {
   readonly meter: Meter;
 }
 
-const silencesMax = 1_000;
+export const silencesMax = 1_000;
 const matchersMax = 16;
 const nameSizeMax = 128;
 const textSizeMax = 512;

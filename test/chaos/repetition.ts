@@ -72,11 +72,11 @@ export async function repetition(options: RepetitionOptions): Promise<Row> {
   const verdict = await judge([...sent, ...repeated], [], fleet.counted);
   const forks = await metricOf(
     `http://127.0.0.1:${clone.port}/metrics`,
-    "brunt_agent_streams_forked_total",
+    "brunt_agent_streams_renewed_total",
   );
   const thirdForks = await metricOf(
     `http://127.0.0.1:${third.port}/metrics`,
-    "brunt_agent_streams_forked_total",
+    "brunt_agent_streams_renewed_total",
   );
   await fleet.remove();
   proxy.close();
