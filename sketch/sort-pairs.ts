@@ -1,8 +1,9 @@
 /**
  * Sorts pairs (keys[i], values[i]) by key, in place, without allocating: they are dealt out over
  * 512 buckets by the upper half of the key's bits, which orders doubles as integers do, and each
- * bucket is sorted by itself, most having one or two. A quicksort alone guesses wrong half of the time: a
- * value then cost a digest 90 ns, with this 50. Keys that all fall into one bucket are left to it.
+ * bucket is sorted by itself, most having one or two. A quicksort alone guesses wrong half of the
+ * time: a value then cost a digest 90 ns, with this 50. Keys that all fall into one bucket are left
+ * to it.
  */
 const insertionMax = 16;
 const pairsMax = 1024;
