@@ -43,7 +43,8 @@ const scratch: Hll = {
 
 export class CustomerColumn {
   readonly lists = new WordLists();
-  readonly #dense = new Map<number, Customers>();
+  /** By the number their row left its list with. */
+  readonly #dense: Customers[] = [];
 
   /** Makes room for so many rows; new ones are empty. */
   reserve(rows: number): void {
@@ -52,7 +53,7 @@ export class CustomerColumn {
 
   /** The sketches of a row whose list is kept elsewhere. */
   denseOf(row: number): Customers {
-    return this.#dense.get(row) as Customers;
+    return this.#dense[this.lists.numberOf(row)] as Customers;
   }
 
   isDense(row: number): boolean {
@@ -145,8 +146,8 @@ export class CustomerColumn {
 
   /** Gives an empty row these sketches, of which the first is dense. */
   putDense(row: number, customers: Customers): void {
-    this.lists.leave(row);
-    this.#dense.set(row, customers);
+    this.lists.leave(row, this.#dense.length);
+    this.#dense.push(customers);
   }
 
   #mergeSketches(row: number, { all, failed, slow }: Customers): void {

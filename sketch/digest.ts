@@ -33,6 +33,9 @@ export const centroidsMax = 2 * delta;
 const bufferMax = 512;
 const roomMin = 16;
 const roomMax = centroidsMax + bufferMax;
+/** Where centroids are merged and joined, of two digests or of one and its buffer. */
+const joinedMeans = new Float64Array(roomMax);
+const joinedWeights = new Float64Array(roomMax);
 /** Keeps total weights far from overflow. */
 export const weightMax = 2 ** 53;
 
@@ -75,8 +78,7 @@ export function mergeDigest(target: Digest, source: Digest): void {
   if (source.size === 0) return;
   noteRange(target, source.min, source.max);
   target.sum = finite(target.sum + source.sum);
-  mergeRuns(target, source);
-  joinUntilBounded(target);
+  mergeRuns(target, source, 0, source.size);
 }
 
 /** The value at quantile `q` in [0, 1], between the exact minimum and maximum; NaN while empty. */
@@ -127,66 +129,101 @@ export function digestOfHistogram(h: Histogram): Digest {
 /** Merges what is buffered into the centroids. What the digest says does not change. */
 export function compressDigest(d: Digest): void {
   if (d.bufferedCount === 0) return;
-  d.size += d.bufferedCount;
+  const from = d.size;
+  const end = from + d.bufferedCount;
   d.bufferedCount = 0;
-  sortPairs(d.means, d.weights, d.size);
-  joinUntilBounded(d);
+  sortPairs(d.means, d.weights, from, end);
+  mergeRuns(d, d, from, end);
 }
 
-/** Two ascending lists of centroids into one, in new arrays. */
-function mergeRuns(target: Digest, source: Digest): void {
-  const size = target.size + source.size;
-  const means = new Float64Array(size);
-  const weights = new Float64Array(size);
+/**
+ * Merges the ascending centroids of `source` from `from` to `end` into those of `target`, which may
+ * be the same digest, and joins neighbours until there are few enough.
+ */
+function mergeRuns(target: Digest, source: Digest, from: number, end: number): void {
+  const { means: leftMeans, weights: leftWeights, size: leftEnd } = target;
+  const { means: rightMeans, weights: rightWeights } = source;
   let left = 0;
-  let right = 0;
-  for (let at = 0; at < size; at++) {
-    const fromRight =
-      left === target.size ||
-      (right < source.size && (source.means[right] as number) < (target.means[left] as number));
-    const from = fromRight ? source : target;
-    const place = fromRight ? right++ : left++;
-    means[at] = from.means[place] as number;
-    weights[at] = from.weights[place] as number;
+  let right = from;
+  let size = 0;
+  while (left < leftEnd && right < end) {
+    if ((rightMeans[right] as number) < (leftMeans[left] as number)) {
+      joinedMeans[size] = rightMeans[right] as number;
+      joinedWeights[size++] = rightWeights[right++] as number;
+    } else {
+      joinedMeans[size] = leftMeans[left] as number;
+      joinedWeights[size++] = leftWeights[left++] as number;
+    }
   }
-  target.means = means;
-  target.weights = weights;
-  target.size = size;
+  for (; left < leftEnd; left++) {
+    joinedMeans[size] = leftMeans[left] as number;
+    joinedWeights[size++] = leftWeights[left] as number;
+  }
+  for (; right < end; right++) {
+    joinedMeans[size] = rightMeans[right] as number;
+    joinedWeights[size++] = rightWeights[right] as number;
+  }
+  takeJoined(target, joinUntilBounded(size));
+}
+
+/** Takes over the centroids that were joined. */
+function takeJoined(d: Digest, size: number): void {
+  if (d.means.length < size) {
+    d.means = new Float64Array(size);
+    d.weights = new Float64Array(size);
+  }
+  const { means, weights } = d;
+  for (let at = 0; at < size; at++) {
+    means[at] = joinedMeans[at] as number;
+    weights[at] = joinedWeights[at] as number;
+  }
+  d.size = size;
+  d.count = totalWeight(weights, size);
 }
 
 /** Unit weights fit at once; weights many orders of magnitude apart may take coarser passes. */
-function joinUntilBounded(d: Digest): void {
-  for (let slack = 1; slack === 1 || d.size > centroidsMax; slack *= 2) joinNeighbours(d, slack);
-  d.count = totalWeight(d.weights, d.size);
+function joinUntilBounded(count: number): number {
+  let size = joinNeighbours(count, 1);
+  for (let slack = 2; size > centroidsMax; slack *= 2) size = joinNeighbours(size, slack);
+  return size;
 }
 
-/** One pass from left to right that joins neighbours while the joint centroid is light enough. */
-function joinNeighbours(d: Digest, slack: number): void {
-  const { means, weights, size } = d;
+/**
+ * One pass from left to right that joins neighbours while the joint centroid is light enough; gives
+ * how many are left.
+ */
+function joinNeighbours(size: number, slack: number): number {
+  const means = joinedMeans;
+  const weights = joinedWeights;
   const total = totalWeight(weights, size);
   const share = (slack * (4 * Math.log(Math.max(total, delta) / delta) + 24)) / delta;
+  const perTotal = 1 / total;
   // Where q (1 - q) is lost in rounding, later passes need a limit that still grows past all.
   const least = total * (slack - 1) * 2 ** -64;
   let into = 0;
   let before = 0;
+  let mean = means[0] as number;
+  let weight = weights[0] as number;
   for (let at = 1; at < size; at++) {
-    const weight = weights[into] as number;
     const added = weights[at] as number;
     const joint = weight + added;
-    const left = before / total;
-    const right = (before + joint) / total;
+    const left = before * perTotal;
+    const right = (before + joint) * perTotal;
     const limit = total * share * Math.min(left * (1 - left), right * (1 - right));
     if (at > 1 && at < size - 1 && joint <= Math.max(limit, least)) {
-      means[into] = between(means[into] as number, means[at] as number, added / joint);
-      weights[into] = joint;
+      mean = between(mean, means[at] as number, added / joint);
+      weight = joint;
     } else {
+      means[into] = mean;
+      weights[into++] = weight;
       before += weight;
-      into++;
-      means[into] = means[at] as number;
-      weights[into] = added;
+      mean = means[at] as number;
+      weight = added;
     }
   }
-  d.size = into + 1;
+  means[into] = mean;
+  weights[into] = weight;
+  return into + 1;
 }
 
 /** In order from the left: what a decoder of the same weights computes, to the last bit. */

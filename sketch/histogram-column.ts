@@ -43,8 +43,11 @@ const merged = new Int32Array(2 * bucketsMax);
 export class HistogramColumn {
   readonly buckets = new WordLists();
   #numbers = new Float64Array(rowsInitial * columnWidth);
-  /** Buckets only, by row: the other fields of these histograms are not kept up. */
-  readonly #wide = new Map<number, Histogram>();
+  /**
+   * Buckets only, by the number their row left its list with: the other fields of these histograms
+   * are not kept up.
+   */
+  readonly #wide: Histogram[] = [];
 
   /** Makes room for so many rows; new ones are empty. */
   reserve(rows: number): void {
@@ -78,7 +81,7 @@ export class HistogramColumn {
     this.#mergeNumbers(row, source.#numbers, sourceRow * columnWidth);
     const start = source.buckets.startOf(sourceRow);
     if (start === elsewhere) {
-      visitBuckets(source.#wide.get(sourceRow) as Histogram, (index, count) =>
+      visitBuckets(source.#wideOf(sourceRow) as Histogram, (index, count) =>
         this.#addToBucket(row, index, count),
       );
     } else {
@@ -95,7 +98,7 @@ export class HistogramColumn {
 
   /** Merges a row into a histogram. */
   mergeInto(target: Histogram, row: number): void {
-    const wide = this.#wide.get(row);
+    const wide = this.#wideOf(row);
     if (wide !== undefined) mergeHistogram(target, this.#complete(wide, row));
     else if (this.countOf(row) > 0) {
       const at = row * columnWidth;
@@ -112,7 +115,7 @@ export class HistogramColumn {
 
   /** A row as a histogram of its own. */
   histogramOf(row: number): Histogram {
-    const wide = this.#wide.get(row);
+    const wide = this.#wideOf(row);
     if (wide !== undefined) return copyHistogram(this.#complete(wide, row));
     const h = createHistogram();
     this.mergeInto(h, row);
@@ -121,7 +124,7 @@ export class HistogramColumn {
 
   /** Calls `visit` with every bucket that has durations, in ascending order; not the zeros. */
   visit(row: number, visit: (index: number, count: number) => void): void {
-    const wide = this.#wide.get(row);
+    const wide = this.#wideOf(row);
     if (wide !== undefined) {
       visitBuckets(wide, visit);
       return;
@@ -210,7 +213,7 @@ export class HistogramColumn {
   #addToBucket(row: number, index: number, count: number): void {
     const { buckets } = this;
     if (buckets.startOf(row) === elsewhere) {
-      addToBucket(this.#wide.get(row) as Histogram, index, count);
+      addToBucket(this.#wideOf(row) as Histogram, index, count);
       return;
     }
     const bucket = (index + 1) << countBits;
@@ -238,7 +241,7 @@ export class HistogramColumn {
       buckets.set(row, merged, 0, size);
       return;
     }
-    const wide = this.#wide.get(row) ?? this.#widen(row);
+    const wide = this.#wideOf(row) ?? this.#widen(row);
     for (let place = start; place < start + length; place++) {
       const word = from[place] as number;
       addToBucket(wide, (word >>> countBits) - 1, word & countMax);
@@ -269,9 +272,14 @@ export class HistogramColumn {
   #widen(row: number): Histogram {
     const wide = createHistogram();
     this.visit(row, (index, count) => addToBucket(wide, index, count));
-    this.buckets.leave(row);
-    this.#wide.set(row, wide);
+    this.buckets.leave(row, this.#wide.length);
+    this.#wide.push(wide);
     return wide;
+  }
+
+  #wideOf(row: number): Histogram | undefined {
+    const { buckets } = this;
+    return buckets.startOf(row) === elsewhere ? this.#wide[buckets.numberOf(row)] : undefined;
   }
 
   /** The wide buckets of a row under the row's own numbers. */

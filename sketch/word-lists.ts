@@ -3,7 +3,7 @@
  * twelve bytes, and no object:
  *
  *   rows   Int32Array [rows, 3]  where the list starts, its length, and its room; a list that is
- *                                kept elsewhere starts at -1
+ *                                kept elsewhere starts at -1 and has a number for its length
  *   words  Int32Array            a list's room is a multiple of four words; room given back is
  *                                found again by its size
  */
@@ -85,10 +85,18 @@ export class WordLists {
     this.#rows[at + 1] = length;
   }
 
-  /** The row's words are kept elsewhere from now on. */
-  leave(row: number): void {
+  /** The row's words are kept elsewhere from now on, under `number`; see `numberOf`. */
+  leave(row: number, number: number): void {
     this.#give(row);
-    this.#rows.set([elsewhere, 0, 0], row * rowWords);
+    const at = row * rowWords;
+    this.#rows[at] = elsewhere;
+    this.#rows[at + 1] = number;
+    this.#rows[at + 2] = 0;
+  }
+
+  /** The number a row left with. */
+  numberOf(row: number): number {
+    return this.#rows[row * rowWords + 1] as number;
   }
 
   #move(row: number, wanted: number): void {
