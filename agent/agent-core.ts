@@ -72,7 +72,12 @@ class RunningCore implements AgentCore {
     this.#state = "started";
     // Before anything is waited for: who has called start may hand over spans.
     this.#cancelTick = everySecond(this.#settings.clock, () => this.#pipeline.tick());
-    await this.#outlet.open();
+    try {
+      await this.#outlet.open();
+    } catch (cause) {
+      this.#cancelTick();
+      throw cause;
+    }
   }
 
   ingest(bytes: Uint8Array): Result<Ingested> {

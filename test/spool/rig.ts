@@ -80,6 +80,7 @@ export class Rig {
     this.meter = createMeter();
     this.core = this.#create();
     const started = this.core.start();
+    started.catch(() => {});
     await rest();
     // Long enough for a greeting that nobody answers.
     this.clock.advance(1_000);
