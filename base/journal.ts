@@ -38,6 +38,32 @@ export async function createJournal(
   }
 }
 
+/**
+ * As `createJournal`, but there is no file at `path` before it holds all of `payloads`, for who
+ * draws conclusions from there being one.
+ */
+export async function createJournalWhole(
+  disk: Disk,
+  path: string,
+  payloads: readonly Uint8Array[],
+): Promise<Journal> {
+  const temporary = `${path}.tmp`;
+  try {
+    const journal = new FileJournal(path, await disk.open(temporary, "w"), 0);
+    try {
+      await journal.append(payloads);
+      await disk.rename(temporary, path);
+      await disk.syncDirectory(parentOf(path));
+    } catch (cause) {
+      await journal.close();
+      throw cause;
+    }
+    return journal;
+  } catch (cause) {
+    throw storeWriteError(path, cause);
+  }
+}
+
 /** Opens the journal at `path` for more, cutting off a torn tail, and gives what it holds. */
 export async function openJournal(
   disk: Disk,

@@ -1,4 +1,4 @@
-/** The world outside: clock, disk, terminals, environment, chance, signals; made in main.ts. */
+/** The world outside: clock, disk, terminals, environment, chance, signals. Made once, in main. */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";

@@ -79,6 +79,7 @@ export interface CollectorCore {
 
 const checkEveryMs = 500;
 const rotateLogEveryMs = 60_000;
+const proveLogEveryMs = 5_000;
 /** A key calls few others. */
 const edgesPerKey = 2;
 const notReadyRetryMs = 1_000;
@@ -165,6 +166,9 @@ class Core implements CollectorCore {
     this.#cancels = [
       every(clock, checkEveryMs, () => this.#closeDue()),
       every(clock, rotateLogEveryMs, () => this.#rotateLog()),
+      every(clock, proveLogEveryMs, () => {
+        if (this.store.isUnproven) this.#rotateLog();
+      }),
     ];
     this.#phase = "ready";
     this.#closeDue();
@@ -230,7 +234,9 @@ class Core implements CollectorCore {
   }
 
   #closeDue(): void {
-    if (this.#phase === "ready") this.#closer.closeDue(this.#settings.clock.nowMs());
+    // A stored window must not hold what the log may still lose.
+    if (this.#phase !== "ready" || this.store.isUnproven) return;
+    this.#closer.closeDue(this.#settings.clock.nowMs());
   }
 
   #rotateLog(): void {

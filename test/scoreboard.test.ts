@@ -67,6 +67,7 @@ describe("scoreboard", () => {
     ["R3", "power cuts"],
     ["R5", "full disks"],
     ["R9", "repetition, copies and repeats"],
+    ["R10", "brokers killed"],
     ["R12", "late spans and silent agents"],
     ["R14", "agents ended, and overloaded"],
     ["R15", "alerts whose targets are down"],

@@ -59,7 +59,10 @@ export class StreamKeeper {
   headerOf(previous: readonly SpoolEntry[]): Uint8Array {
     const { numbers } = this.#options.book;
     const { streamId, oldestSeq, said: certain } = numbers;
-    const ofStream = previous.filter(({ facts }) => facts.streamId === streamId);
+    // A file has them as they came: those that were in memory for a while come late.
+    const ofStream = previous
+      .filter(({ facts }) => facts.streamId === streamId)
+      .sort((a, b) => a.facts.seq - b.facts.seq);
     return encodeSpoolHeader({
       streamId,
       createdMs: this.#options.nowMs(),

@@ -108,8 +108,9 @@ export class SpoolFiles {
     const { disk, directory } = this.#options;
     for (;;) {
       const oldest = this.#segments[0];
-      if (oldest === undefined || this.#segments.length === 1) return;
-      if (!oldest.entries.every(isFinished)) return;
+      // The newest records have the numbers of the stream; a file may have notes alone.
+      if (!this.#segments.slice(1).some(({ entries }) => entries.length > 0)) return;
+      if (oldest === undefined || !oldest.entries.every(isFinished)) return;
       await disk.remove(oldest.path);
       await disk.syncDirectory(directory);
       this.#segments.shift();

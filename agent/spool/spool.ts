@@ -47,6 +47,7 @@ export class Spool {
   /** The one thing that is being done to the files. */
   #work: Promise<void> | undefined;
   #cancelRetry: Cancel | undefined;
+  #isRetryDue = false;
   #isShort = false;
   #roomCheckedMs = Number.NEGATIVE_INFINITY;
   #rolledMs: number;
@@ -138,11 +139,12 @@ export class Spool {
     if (this.#isClosed) return;
     this.#work ??= this.#workAll().finally(() => {
       this.#work = undefined;
-      if (this.#unwritten.length > 0) this.#start();
+      if (this.#unwritten.length > 0 || this.#isRetryDue) this.#start();
     });
   }
 
   async #workAll(): Promise<void> {
+    if (this.#isRetryDue) await this.#retry();
     while (this.#unwritten.length > 0) {
       const items = this.#unwritten;
       this.#unwritten = [];
@@ -154,8 +156,9 @@ export class Spool {
     try {
       await this.#giveUpFiles();
       await this.#files.removeFinished();
-    } catch (cause) {
-      this.#fail(cause);
+    } catch {
+      // Files that stay longer than they have to are no reason to write no others.
+      this.#failures.add();
     }
   }
 
@@ -220,17 +223,14 @@ export class Spool {
     if (this.#isClosed) return;
     this.#cancelRetry?.();
     this.#cancelRetry = clock.after(retryMs, () => {
-      void this.settled().then(() => {
-        this.#work ??= this.#retry().finally(() => {
-          this.#work = undefined;
-          this.#start();
-        });
-      });
+      this.#isRetryDue = true;
+      this.#start();
     });
   }
 
   /** Brings to disk what is in memory. */
   async #retry(): Promise<void> {
+    this.#isRetryDue = false;
     if (this.#isClosed || this.state !== "failing") return;
     try {
       if (!this.#isOpen) await this.#open();

@@ -11,13 +11,12 @@
  * After a failed write the log goes on in a new generation, which voids the records the failed
  * write may have left behind.
  *
- * A killed process may have written records and not synced them, or synced them in vain: they are
- * read like any other and may be gone after a power cut. So the newest ones are written once more
- * at a start, and until that is done nothing may be acknowledged.
+ * What a killed process wrote last, and did not sync or synced in vain, is read like any other and
+ * may be gone after a power cut: it is written again at a start, and nothing acknowledged before.
  */
 import type { Disk } from "../../base/disk.ts";
 import { storeWriteError } from "../../base/files.ts";
-import { createJournal, type Journal } from "../../base/journal.ts";
+import { createJournalWhole, type Journal } from "../../base/journal.ts";
 import { type Generation, Generations, nameOfWindow } from "./generations.ts";
 import type { WindowPlace } from "./levels.ts";
 import {
@@ -118,6 +117,8 @@ export class BatchLog {
   ): Promise<void> {
     this.#headState = headState;
     const { disk, directory } = this.#options;
+    // A file that is there may lack a durable name, and what it voids must stay void.
+    await disk.syncDirectory(directory);
     const { files, misplaced } = await findGenerations(disk, directory);
     visitor.corrupt(misplaced + goneFromHead(files));
     const newest = files.findLastIndex(({ content }) => content !== undefined);
@@ -276,7 +277,8 @@ export class BatchLog {
     const preamble = { generation, oldest, validLsn, firstLsn };
     const state = this.#unproven?.state ?? this.#headState();
     this.#generationBegun = true;
-    const journal = await createJournal(disk, path, encodeBeginning({ preamble, state, again }));
+    const beginning = encodeBeginning({ preamble, state, again });
+    const journal = await createJournalWhole(disk, path, beginning);
     this.#generationBegun = false;
     this.#unproven = undefined;
     await this.#endGeneration(generation);

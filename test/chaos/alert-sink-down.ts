@@ -11,7 +11,7 @@
  * | no answer counts as taken                               | missed             |
  * | an alert goes once one notifier has told it             | missed             |
  * | the gate is not asked                                   | unasked            |
- * | the number of the process is in the key                 | duplicatesPerKill  |
+ * | the number of the process is in the key                 | changed            |
  * | notifiers take turns, each waits for the one before     | delayMs            |
  */
 import { mkdtempSync, rmSync } from "node:fs";

@@ -10,6 +10,20 @@
  *
  * A cut between two records leaves a file that was right once; nothing in it tells that there was
  * more, so such a cut need not be reported.
+ *
+ * | seeded defect                                       | caught by               |
+ * | --------------------------------------------------- | ----------------------- |
+ * | checksums of payloads are not compared              | wrong, undetected       |
+ * | nothing is read behind the first damaged record     | lostShare               |
+ * | a window is refused when one record is damaged      | lostShare               |
+ * | merged windows are not merged again                 | lostShare               |
+ * | records of a window do not say whose they are       | wrong                   |
+ * | names of files count, not what is in them           | wrong                   |
+ * | the log does not say which file is its oldest       | undetected              |
+ * | the journal of events does not say what follows     | wrong, undetected       |
+ * | the catalogue is not compared with the directory    | undetected              |
+ * | damaged states of the decider are not counted       | undetected              |
+ * | the log file before the current one goes at once    | what is stored to begin |
  */
 import { createPrng, type Prng } from "../../base/prng.ts";
 import type { MemoryDisk } from "../collector/memory-disk.ts";

@@ -54,16 +54,19 @@ export async function createTruth(seed: number): Promise<Truth> {
   });
   let number = 0;
   for (let generation = 0; generation < generations; generation++) {
+    const window = { startMs: windowOf(generation), lengthMs: 10_000 };
     for (let batch = 0; batch < batchesEach; batch++) {
       number++;
       const text = JSON.stringify({ number, noise: String(prng.next()).repeat(prng.integer(40)) });
-      // Their windows never close here, so that every generation has to stay.
-      const window = { startMs: baseMs + 30 * minuteMs, lengthMs: 10_000 };
       await store.append({ bytes: Buffer.from(text), receivedMs: 1, window }, () => {
         applied.add(number);
       });
     }
-    if (generation < generations - 1) await store.rotateLog();
+    if (generation === generations - 1) break;
+    // Its window is closed, so only the newest of these files stays: for what it knows.
+    const { lsn } = store;
+    await store.writeSegment(segmentOf({ startMs: window.startMs, spans: [{}], lsn }));
+    await store.rotateLog();
   }
   await fillWindows(store);
   for (let closing = 1; closing <= closings; closing++) {
@@ -75,7 +78,11 @@ export async function createTruth(seed: number): Promise<Truth> {
   for (const closing of deciderClosings) await store.saveDecider(stateOf(closing));
   await store.close();
   const { values } = await readBack(disk.copy());
-  const counts = { batch: generations * batchesEach, cell: windows * keysEach + 1 };
+  const counts = {
+    batch: 2 * batchesEach,
+    had: generations * batchesEach,
+    cell: windows * keysEach + 1,
+  };
   for (const [kind, count] of Object.entries(counts)) {
     const found = [...values.keys()].filter((name) => name.startsWith(`${kind} `)).length;
     if (found < count) throw new Error(`of ${count} ${kind}s only ${found} are read back`);
@@ -104,6 +111,11 @@ function isEverOf(values: ReadonlyMap<string, string>): Truth["isEver"] {
 
 function stateOf(closing: number) {
   return { closing, snapshot: { learned: closing } };
+}
+
+/** Start of the window that the batches of a log file go into. */
+function windowOf(generation: number): number {
+  return baseMs + (30 + generation) * minuteMs;
 }
 
 async function fillWindows(store: Store): Promise<void> {
@@ -200,6 +212,7 @@ async function readReceived(
   const received = [
     ...Array.from({ length: windows }, (_, at) => [baseMs + at * 10_000, 10_000] as const),
     [baseMs, minuteMs] as const,
+    ...Array.from({ length: generations - 1 }, (_, at) => [windowOf(at), 10_000] as const),
   ];
   for (const [startMs, lengthMs] of received) {
     const stored = await store.readSegment(startMs, lengthMs);

@@ -7,6 +7,7 @@ import { type RunRow, runRows } from "../scoreboard-row.ts";
 import { agentKills } from "./agent-kills.ts";
 import { alertSinkDown } from "./alert-sink-down.ts";
 import { badLinks } from "./bad-links.ts";
+import { brokerKills } from "./broker-kills.ts";
 import { collectorKills } from "./collector-kills.ts";
 import { corruptedStorage } from "./corrupted-storage.ts";
 import { fullDisks } from "./full-disks.ts";
@@ -39,6 +40,7 @@ const rows: Readonly<Record<string, RunRow>> = {
         ? { seconds: 30, delayMsMax: 5_000, seed: 9 }
         : { seconds: 600, delayMsMax: 60_000, seed: 9 },
     ),
+  R10: (size) => brokerKills({ kills: size === "ci" ? 5 : 50, seed: 10 }),
   R11: whole(wrongClocks),
   R12: lateAndSilent,
   R14: (size) =>

@@ -196,7 +196,7 @@ describe("a crash", () => {
       const disk = new MortalMemoryDisk();
       const crashed = await playOn(disk, operations, windows, late);
       const { store } = await openStoreOn(disk.remains());
-      // What was not acknowledged comes again; here that is every window, as often as it likes.
+      // What was not acknowledged comes again: here every window, as often as it likes.
       await write(store, [...windows.filter((_, at) => at !== 3), late]);
       await maintain(store, baseMs + hourMs + 3 * settledMs);
       const answer = await answerOf(store, { fromMs: baseMs, toMs: baseMs + hourMs });

@@ -1,4 +1,4 @@
-/** Questions about stretches of time and beginnings of keys: the right windows and blocks. */
+/** Stretches of time and beginnings of keys: the right windows answer, from the right blocks. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type KeyQuery, listKeys } from "../../collector/queries.ts";

@@ -232,6 +232,10 @@ describe("the program agrees", () => {
     const settings = (await settingsOf(collector)).collector;
     expect(settings.host).toBe("0.0.0.0");
     expect(settings.retentionHours).toBe(48);
+    // A filesystem holds less than its volume, and the log and the next window need room too.
+    const [claim] = collector.spec.volumeClaimTemplates;
+    const gibibytes = Number(/^(\d+)Gi$/.exec(claim.spec.resources.requests.storage)?.[1]);
+    expect(settings.storeBytesMax).toBeLessThanOrEqual(gibibytes * 2 ** 30 * 0.85);
   });
 
   test("with the ports, and the pods' probes ask where it answers", () => {

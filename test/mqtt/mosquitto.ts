@@ -23,7 +23,8 @@ export interface Mosquitto {
   readonly port: number;
   /** What it has logged. */
   readonly log: string;
-  start(): Promise<void>;
+  /** Starts it as it was, or from now on with or without persistence. */
+  start(persistence?: boolean): Promise<void>;
   end(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** Ends it and removes what it kept. */
   remove(): Promise<void>;
@@ -31,7 +32,7 @@ export interface Mosquitto {
 
 /** One that is not started yet. */
 export async function createMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
-  const { persistence = false, lines = [] } = options;
+  const { lines = [] } = options;
   const folder = mkdtempSync(join(tmpdir(), "brunt-mosquitto-"));
   const port = await freePort();
   const config = join(folder, "mosquitto.conf");
@@ -43,10 +44,9 @@ export async function createMosquitto(options: MosquittoOptions = {}): Promise<M
       ? []
       : ["allow_anonymous true"]),
     "log_dest stderr",
-    `persistence ${persistence}`,
     `persistence_location ${folder}/`,
   ];
-  writeFileSync(config, [...ownLines, ...lines, ""].join("\n"));
+  let isPersistent = options.persistence ?? false;
   let child: ChildProcess | undefined;
   let log = "";
   const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
@@ -64,7 +64,10 @@ export async function createMosquitto(options: MosquittoOptions = {}): Promise<M
     get log() {
       return log;
     },
-    async start() {
+    async start(persistence = isPersistent) {
+      isPersistent = persistence;
+      const text = [...ownLines, `persistence ${persistence}`, ...lines, ""].join("\n");
+      writeFileSync(config, text);
       const started = spawn(program, ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
       child = started;
       started.stderr.setEncoding("utf8").on("data", (text: string) => {

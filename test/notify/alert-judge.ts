@@ -8,7 +8,7 @@ export interface Verdict {
   readonly unordered: readonly string[];
   /** Messages that were answered and said again what one that was answered had said before. */
   readonly duplicates: number;
-  /** One key, two contents. */
+  /** One key with two contents, or a key that is more than incident, state and revision. */
   readonly changed: readonly string[];
   /** Told though they never had to be. */
   readonly unasked: readonly string[];
@@ -33,7 +33,8 @@ export function judgeTold(
   for (const [index, message] of told.entries()) {
     let isDuplicate = false;
     for (const { key, text } of message.alerts) {
-      const [incident, state] = key.split(":") as [string, string];
+      const [incident, state, revision] = key.split(":") as [string, string, string];
+      if (key !== `${incident}:${state}:${revision}`) changed.push(key);
       if (!firstAt.has(`${incident}:${state}`)) firstAt.set(`${incident}:${state}`, index);
       if ((texts.get(key) ?? text) !== text) changed.push(key);
       texts.set(key, text);

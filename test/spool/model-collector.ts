@@ -33,6 +33,7 @@ export class ModelCollector implements CollectorLink {
   aheadMs = 0;
   /** Everything that came, also what was refused. */
   readonly heard: SketchBatch[] = [];
+  readonly sizes: number[] = [];
   readonly streams = new Map<string, Stream>();
   readonly #clock: Clock;
 
@@ -48,6 +49,7 @@ export class ModelCollector implements CollectorLink {
     if (!decoded.ok) throw refusalOf(decoded.error);
     const batch = decoded.value;
     this.heard.push(batch);
+    this.sizes.push(bytes.length);
     const code = this.refuse(batch);
     const { retryAfterMs } = this;
     if (code !== undefined) {

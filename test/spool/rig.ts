@@ -41,7 +41,7 @@ export class Rig {
     const spans = Array.from({ length: count }, (_, index) => ({
       service,
       id: this.#nextId++,
-      name: `work ${index % 7}`,
+      name: `work ${"abcdefg"[index % 7]}`,
       from: nowMs - 1,
       to: nowMs,
     }));
