@@ -56,7 +56,7 @@ export class Outlet {
   /** Windows sealed before the stream was known; a second's worth. */
   #early: SealedWindow[] = [];
   #isTooLarge = false;
-  /** Until when an earlier process is known to have listened, or 0; and since when this one does. */
+  /** Until when an earlier process is known to have listened, or 0; since when this one does. */
   #recoveredMs = 0;
   #listeningMs = 0;
 
