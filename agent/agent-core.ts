@@ -10,7 +10,7 @@ import type { AgentLedger } from "./ledger.ts";
 import { Outlet } from "./outlet.ts";
 
 import { Pipeline } from "./pipeline.ts";
-import type { Ingested } from "./reduce/reducer.ts";
+import type { Ingested } from "./reduce/reducer-metrics.ts";
 import { everySecond } from "./tick.ts";
 
 export interface AgentCore {

@@ -9,7 +9,7 @@ import type { AgentSettings } from "./agent-settings.ts";
 import type { AgentConfig } from "./config.ts";
 import type { AgentLedger } from "./ledger.ts";
 import { openReceivers, type Receivers } from "./receivers/open-receivers.ts";
-import type { Ingested } from "./reduce/reducer.ts";
+import type { Ingested } from "./reduce/reducer-metrics.ts";
 
 export type { AgentSettings };
 

@@ -6,7 +6,8 @@ import type { Result } from "../base/result.ts";
 import type { Thresholds } from "../wire/agent-link.ts";
 import { BatchMaker, type BatchMakerOptions } from "./batch-maker.ts";
 import { openKeysMax } from "./reduce/key-admission.ts";
-import { type Ingested, Reducer } from "./reduce/reducer.ts";
+import { Reducer } from "./reduce/reducer.ts";
+import type { Ingested } from "./reduce/reducer-metrics.ts";
 import { createThresholdTable } from "./windows/threshold-table.ts";
 
 export interface PipelineOptions extends Omit<BatchMakerOptions, "takeRejected"> {

@@ -16,7 +16,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Counter, Meter } from "../../base/meter.ts";
 import type { Problem, Result } from "../../base/result.ts";
 import { encodeRpcStatus } from "../../wire/otlp-response.ts";
-import type { Ingested } from "../reduce/reducer.ts";
+import type { Ingested } from "../reduce/reducer-metrics.ts";
 import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { successBody } from "./otlp-answer.ts";

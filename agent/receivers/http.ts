@@ -10,7 +10,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Counter, Meter } from "../../base/meter.ts";
 import type { Problem, Result } from "../../base/result.ts";
 import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
-import type { Ingested } from "../reduce/reducer.ts";
+import type { Ingested } from "../reduce/reducer-metrics.ts";
 import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { type Encoding, refusalBody, successBody } from "./otlp-answer.ts";

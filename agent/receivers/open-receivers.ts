@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Meter } from "../../base/meter.ts";
 import type { Result } from "../../base/result.ts";
 import type { AgentConfig } from "../config.ts";
-import type { Ingested } from "../reduce/reducer.ts";
+import type { Ingested } from "../reduce/reducer-metrics.ts";
 import { createBufferPool } from "./body.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { createGrpcReceiver } from "./grpc.ts";

@@ -54,6 +54,14 @@ export function workerSpansLost(meter: Meter): Counter {
   );
 }
 
+/** What became of a request. */
+export interface Ingested {
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Why spans were rejected, for the sender; "" when none were. */
+  readonly message: string;
+}
+
 /** What the sender is told; "" when nothing was refused. */
 export function rejectionMessage(
   refused: Readonly<Record<RejectionReason, number>>,

@@ -50,7 +50,12 @@ import {
 } from "../windows/windows.ts";
 import { adjustedCountOf } from "./adjusted-count.ts";
 import { type CustomerHasher, createCustomerHasher } from "./customer.ts";
-import { reducerMetrics, rejectionMessage, rejectionReasons } from "./reducer-metrics.ts";
+import {
+  type Ingested,
+  reducerMetrics,
+  rejectionMessage,
+  rejectionReasons,
+} from "./reducer-metrics.ts";
 import { answerRetry, createRetryMemory, type RetryMemory } from "./retry-memory.ts";
 import {
   cellFact,
@@ -65,20 +70,12 @@ import { isRemote, ShapeTable } from "./shape-table.ts";
 import { linkSpan, readIds } from "./span-ids.ts";
 import { SpanTimes, spanTimes } from "./span-times.ts";
 
-export interface Ingested {
-  readonly accepted: number;
-  readonly rejected: number;
-  /** Why spans were rejected, for the sender; "" when none were. */
-  readonly message: string;
-}
-
 export interface ReducerOptions {
   readonly windows: Windows;
   readonly memory: SpanSink;
   readonly meter: Meter;
   readonly dimensions: readonly string[];
   readonly customerAttributes: readonly string[];
-  /** Keys of a window. */
   readonly keysMax: number;
   /** 16 bytes all agents of a tenant share, for customers. */
   readonly hashKey: Uint8Array;
@@ -86,7 +83,6 @@ export interface ReducerOptions {
   readonly tableKey: Uint8Array;
   /** Time zero of the memory; whole seconds. */
   readonly epochMs: number;
-  /** For how long a request is remembered, to know an exporter's retry; 0 never. */
   readonly retryMs: number;
 }
 
@@ -105,8 +101,8 @@ export class Reducer {
   readonly #customer = new Uint32Array(2);
   readonly #resource = new Uint32Array(2);
   readonly #row: RememberedSpan;
-  readonly #table = createTraceTable();
   readonly #retries: RetryMemory;
+  readonly #table = createTraceTable();
   #resourceIndex = -1;
   #segment: Segment | undefined;
   #isLate = false;

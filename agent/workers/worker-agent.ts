@@ -11,7 +11,7 @@ import { BatchMaker } from "../batch-maker.ts";
 import type { AgentConfig } from "../config.ts";
 import type { AgentLedger } from "../ledger.ts";
 import { Outlet } from "../outlet.ts";
-import type { Ingested } from "../reduce/reducer.ts";
+import type { Ingested } from "../reduce/reducer-metrics.ts";
 import { everySecond } from "../tick.ts";
 import { createThresholdTable } from "../windows/threshold-table.ts";
 import { adoptedMax } from "../windows/windows.ts";

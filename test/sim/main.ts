@@ -2,13 +2,11 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type Row, rowOf } from "../scoreboard-row.ts";
-import { mutants } from "./mutants.ts";
 import { runSeeds } from "./run-seeds.ts";
 import { type SimResult, simStartMs, simulate } from "./sim.ts";
 import { createTrace } from "./trace.ts";
-import { tryMutants } from "./try-mutants.ts";
 
-const usage = `Usage: npm run sim -- [--seeds N] [--from N] | --seed N | --mutants
+const usage = `Usage: npm run sim -- [--seeds N] [--from N] | --seed N
 
 Agents, a broker and a collector, all of the production code, in virtual time under lost, repeated
 and late messages, partitions, kills, power cuts, disks that refuse and clocks that jump. An oracle
@@ -18,7 +16,6 @@ that knows every input judges: nothing counted twice, nothing lost but what was 
   --seeds N     seeds to run; 2,000 unless told
   --from N      the first of them; 1 unless told
   --seed N      replays one and tells everything that happens in it
-  --mutants     instead puts each known defect into the product and expects to catch it
   --threads N   threads; as many as there are cores unless told
   --until-violation   stops at the first seed that is violated
   --help        this text
@@ -33,7 +30,6 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     seed: { type: "string" },
     threads: { type: "string", default: String(availableParallelism()) },
-    mutants: { type: "boolean", default: false },
     "until-violation": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -41,7 +37,6 @@ const { values } = parseArgs({
 
 if (values.help) process.stdout.write(usage);
 else if (values.seed !== undefined) await replay(Number(values.seed));
-else if (values.mutants) await tryAll();
 else await runAll();
 
 async function replay(seed: number): Promise<void> {
@@ -75,16 +70,6 @@ async function runAll(): Promise<void> {
   });
   const value = { violated, ...sums };
   print(rowOf({ row: "R4", n: seeds, value, limit: { violated: 0 } }));
-}
-
-async function tryAll(): Promise<void> {
-  const outcomes = await tryMutants(mutants, Number(values.threads));
-  for (const { name, seeds, caught, says } of outcomes) {
-    const verdict = caught ? `caught by seed ${seeds}` : "NOT CAUGHT";
-    process.stderr.write(`${name}: ${verdict}: ${says}\n`);
-  }
-  const uncaught = outcomes.filter(({ caught }) => !caught).length;
-  print(rowOf({ row: "R4", n: outcomes.length, value: { uncaught }, limit: { uncaught: 0 } }));
 }
 
 function showFailure({ seed, violations }: SimResult): void {

@@ -1,4 +1,4 @@
-/** Disks that refuse, spools that are full, collectors that stay away for long, clocks that are wrong. */
+/** Disks that refuse, full spools, collectors that stay away for long, clocks that are wrong. */
 import { describe, expect, test } from "vitest";
 import { decodeSpoolPayload } from "../../agent/spool/spool-record.ts";
 import { createByteWriter } from "../../base/bytes.ts";

@@ -3,7 +3,7 @@ import { deserialize, serialize } from "node:v8";
 import { BatchMaker } from "../../agent/batch-maker.ts";
 import { type AgentConfig, defaultAgentConfig } from "../../agent/config.ts";
 import { Outlet } from "../../agent/outlet.ts";
-import type { Ingested } from "../../agent/reduce/reducer.ts";
+import type { Ingested } from "../../agent/reduce/reducer-metrics.ts";
 import { everySecond } from "../../agent/tick.ts";
 import { createThresholdTable } from "../../agent/windows/threshold-table.ts";
 import type { FromWorker, ToWorker } from "../../agent/workers/messages.ts";
