@@ -88,7 +88,7 @@ function decode(bytes: Uint8Array): WindowBatch {
 }
 
 function mergedWindow(batches: readonly WindowBatch[]): WindowState {
-  const window = createWindowState(pipelineStartMs, limits);
+  const window = createWindowState({ startMs: pipelineStartMs, lengthMs: 10_000 }, limits);
   const losses = createLosses();
   for (const [lsn, batch] of batches.entries()) {
     addBatch(window, batch, { lsn: lsn + 1, limits, losses });
