@@ -191,7 +191,8 @@ export class Outlet {
 
   #onAnswer(ack: Ack, times: { readonly sentMs: number; readonly answeredMs: number }): void {
     const { log } = this.#options.settings;
-    if (this.#offset.add({ ...times, collectorMs: ack.collectorTimeMs })) {
+    const isTimed = ack.isUntimed !== true;
+    if (isTimed && this.#offset.add({ ...times, collectorMs: ack.collectorTimeMs })) {
       const { correctionMs } = this.#offset;
       log.warn("our clock differs from the collector's, times are corrected", { correctionMs });
       this.#options.onCorrection(correctionMs);

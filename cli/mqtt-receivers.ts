@@ -42,7 +42,10 @@ export async function startMqttReceivers(
   const { MqttAgents } = await import("../collector/mqtt/mqtt-agents.ts");
   const shared = { intake: new MqttIntake(settings), agents: new MqttAgents(settings) };
   const host = mqttListen < 0 ? undefined : await startHost(config, settings, shared);
-  const client = mqttUrl === "" ? undefined : await startClient(config, settings, shared);
+  const client = await startClient(config, settings, shared).catch(async (error: unknown) => {
+    await host?.shutdown();
+    throw error;
+  });
   return {
     hosted: host && { scheme: mqttListenCertFile === "" ? "mqtt" : "mqtts", port: host.port },
     async shutdown() {
@@ -86,8 +89,9 @@ async function startClient(
   { system, log, meter, link }: MqttReceiversSettings,
   shared: Shared,
 ) {
-  const { BrokerClient } = await import("../collector/mqtt/broker-client.ts");
   const { mqttUrl, mqttClientId } = config;
+  if (mqttUrl === "") return undefined;
+  const { BrokerClient } = await import("../collector/mqtt/broker-client.ts");
   const password = readMqttPassword(system);
   const open = await loadMqttOpener(config, { url: mqttUrl, password, userDefault: mqttClientId });
   const { clock } = system;

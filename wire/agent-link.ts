@@ -11,6 +11,11 @@ export interface Ack {
   readonly have: readonly (readonly [number, number])[];
   readonly thresholdsRevision: number;
   readonly collectorTimeMs: number;
+  /**
+   * It may answer an earlier sending of the same, so its time and ours say nothing together. Set by
+   * a link, never by a collector.
+   */
+  readonly isUntimed?: true;
 }
 
 /** A span is slow when `bucketIndex(durationNs) > slowBucket`. */

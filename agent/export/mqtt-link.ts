@@ -6,6 +6,10 @@
  * acknowledgement of its stream that covers it. Without an answer in time the send fails and may be
  * tried again. While no connection stands a send waits for the next attempt at one, which a
  * heartbeat, as a sender's probe, brings about; nothing is handed to the library to keep.
+ *
+ * A broker may keep an answer for minutes and more than one life of ours. What it says of the
+ * stream stays true, but its time is of use only if it must be the answer to this very sending:
+ * one of a record newer than any sent before.
  */
 import type { Cancel, Clock } from "../../base/clock.ts";
 import { OperationalError } from "../../base/errors.ts";
@@ -62,6 +66,8 @@ interface Send {
   readonly seq: number;
   readonly isHeartbeat: boolean;
   readonly record: Uint8Array;
+  /** Nothing was sent under its number before. */
+  readonly isFirst: boolean;
   isPublished: boolean;
   resolve(ack: Ack): void;
   reject(cause: OperationalError): void;
@@ -76,6 +82,8 @@ class BrokerLink implements MqttLink {
   readonly #sends = new Set<Send>();
   readonly #parts = new ThresholdsParts();
   #thresholds: Thresholds | undefined;
+  /** The newest number sent of a stream; undefined before a heartbeat has said where it stands. */
+  #newest: { readonly streamId: string; readonly seq: number | undefined } | undefined;
 
   constructor(settings: MqttLinkSettings) {
     const { agent, clock, log, open, chance, meter } = settings;
@@ -118,7 +126,9 @@ class BrokerLink implements MqttLink {
       throw new OperationalError("OVERLOADED", message, { retryable: true });
     }
     const { streamId, seq, kind } = head.value;
-    return this.#sendAndWait({ streamId, seq, isHeartbeat: kind === "heartbeat", record });
+    const isHeartbeat = kind === "heartbeat";
+    const isFirst = this.#isFirst(streamId, seq, isHeartbeat);
+    return this.#sendAndWait({ streamId, seq, isHeartbeat, isFirst, record });
   }
 
   async thresholds(): Promise<Thresholds> {
@@ -131,7 +141,16 @@ class BrokerLink implements MqttLink {
     await this.#session.close(this.#status("gone"));
   }
 
-  #sendAndWait(batch: Pick<Send, "streamId" | "seq" | "isHeartbeat" | "record">): Promise<Ack> {
+  #isFirst(streamId: string, seq: number, isHeartbeat: boolean): boolean {
+    const before = this.#newest?.streamId === streamId ? this.#newest.seq : undefined;
+    const isKnown = before !== undefined || isHeartbeat;
+    this.#newest = { streamId, seq: isKnown ? Math.max(before ?? 0, seq) : undefined };
+    return !isHeartbeat && before !== undefined && seq > before;
+  }
+
+  #sendAndWait(
+    batch: Pick<Send, "streamId" | "seq" | "isHeartbeat" | "isFirst" | "record">,
+  ): Promise<Ack> {
     return new Promise((resolve, reject) => {
       const forget = (): void => {
         cancel();
@@ -207,7 +226,7 @@ class BrokerLink implements MqttLink {
         const { ack } = answer.value;
         const isCovered = !send.isHeartbeat && hasNumber(ack, send.seq);
         if (!isIt && !isCovered) continue;
-        send.resolve(ack);
+        send.resolve(isIt && send.isFirst ? ack : { ...ack, isUntimed: true });
       } else {
         if (!isIt) continue;
         send.reject(refusalOf(answer.value.nack));

@@ -77,9 +77,15 @@ export class BrokerHost {
     const { clock, log, meter, tokensFile, host } = this.#settings;
     const { access, cancel } = await accessByFile(tokensFile, { clock, log, meter });
     this.#access = access;
-    this.#cancels = [cancel, every(clock, checkEveryMs, () => this.#check())];
-    this.#server = this.#createServer();
-    await listen(this.#server, this.#settings);
+    this.#cancels = [cancel];
+    try {
+      this.#server = this.#createServer();
+      await listen(this.#server, this.#settings);
+    } catch (error) {
+      cancel();
+      throw error;
+    }
+    this.#cancels.push(every(clock, checkEveryMs, () => this.#check()));
     this.#feed.start();
     log.info("collector hosts an MQTT broker", { host, mqttPort: this.port });
   }

@@ -43,6 +43,8 @@ export interface NotifySettings {
   readonly incidents: () => readonly IncidentDetail[];
 }
 
+/** An incident that ended so long before the newest was in the book, unless that was damaged. */
+const historyMs = 3_600_000;
 /** Silences end, repeats fall due. */
 const wakeEveryMs = 5_000;
 /** For messages on their way at a shutdown. */
@@ -102,7 +104,7 @@ export class Notify {
   }
 
   #restore(changes: readonly Change[]): void {
-    let known: readonly string[] = [];
+    let known: readonly string[] | undefined;
     const byId = new Map(this.#deliveries.map((delivery) => [delivery.id, delivery]));
     for (const { cursor, alerts = [], settled = [], marks = [], plans = [], ...rest } of changes) {
       this.#cursor = cursor ?? this.#cursor;
@@ -113,7 +115,8 @@ export class Notify {
       for (const id of settled) this.#forget(id);
     }
     for (const delivery of this.#deliveries) {
-      if (!known.includes(delivery.id)) this.#introduce(delivery);
+      // Unless damage took the answer: then it is told again what it may have heard.
+      if (known?.includes(delivery.id) === false) this.#introduce(delivery);
     }
   }
 
@@ -137,11 +140,13 @@ export class Notify {
     }
     this.#cursor = { epoch: events.epoch, seq: events.nextSeq - 1 };
     const nowMs = clock.nowMs();
-    const known = new Set<string>();
-    for (const incident of incidents()) {
-      known.add(incident.id);
-      // What was over before anybody was to be told is history.
-      if (isFirst && incident.status === "resolved") this.#book.settle(incident.id);
+    const known = new Map(incidents().map((incident) => [incident.id, incident]));
+    const newestMs = Math.max(...[...known.values()].map(({ asOfMs }) => asOfMs));
+    for (const incident of known.values()) {
+      const { id, resolvedAtMs } = incident;
+      const isHistory = isFirst || newestMs - (resolvedAtMs ?? newestMs) > historyMs;
+      const isOver = resolvedAtMs !== null && !this.#book.alerts.has(id);
+      if (isOver && isHistory) this.#book.settle(id);
       else this.#book.takeIncident(incident, nowMs);
     }
     for (const { id, resolved } of this.#book.alerts.values()) {

@@ -51,7 +51,10 @@ export function cover(
       if (startsInside && endMs <= toMs && isUpToDate && take(merged, startMs)) continue;
       const before = found.length;
       visit(index - 1, { fromMs: Math.max(fromMs, startMs), toMs: Math.min(toMs, endMs) });
-      if (found.length === before && startsInside) take(merged, startMs);
+      const isEmpty = found.length === before && startsInside;
+      // Nothing finer here may be a quiet minute; nothing in all of it, that finer ones are gone.
+      const whole = { fromMs: startMs, toMs: endMs };
+      if (isEmpty && startsIn(tracks, index - 1, whole).length === 0) take(merged, startMs);
     }
   };
   visit(tracks.levels.length - 1, range);

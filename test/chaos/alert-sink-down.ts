@@ -1,7 +1,8 @@
 /**
  * R15: webhooks and Alertmanagers that answer 500 or 429, hang, or reset, while the collector is
  * killed again and again, half of the times just as a message has come; incidents open and end
- * meanwhile. Then all are well, and an oracle that knows every incident looks at what each was told.
+ * meanwhile. Then all are well, and an oracle that knows every incident looks at what each was
+ * told.
  *
  * | seeded defect                                           | caught by          |
  * | ------------------------------------------------------- | ------------------ |

@@ -7,7 +7,6 @@
  * | --------------------------------------------------------- | -------------- |
  * | what the broker has taken (PUBACK) counts as acknowledged | undeclaredLoss |
  * | a batch that comes again is applied again                 | overCount      |
- * | a send without an answer waits for ever                   | undrained      |
  * | the broker is never reached again                         | undrained      |
  */
 import { createPrng } from "../../base/prng.ts";

@@ -39,6 +39,8 @@ function check({ line = "", environment = {}, file }: Given): unknown {
     dimensions: agent.dimensions,
     port: collector.port,
     dataDir: collector.dataDir,
+    ...(collector.webhooks.length > 0 ? { webhooks: collector.webhooks } : {}),
+    ...(collector.alertmanagers.length > 0 ? { alertmanagers: collector.alertmanagers } : {}),
   };
 }
 
@@ -66,6 +68,18 @@ test.each<[string, Given, unknown]>([
     "a list by options",
     { line: "--dimension a --dimension b" },
     { ...base, dimensions: ["a", "b"] },
+  ],
+  [
+    "notifiers",
+    {
+      line: "--webhook https://a/ --webhook http://b:1/c?d=e",
+      environment: { BRUNT_COLLECTOR_ALERTMANAGERS: "http://am:9093, http://am2:9093/x" },
+    },
+    {
+      ...base,
+      webhooks: ["https://a/", "http://b:1/c?d=e"],
+      alertmanagers: ["http://am:9093", "http://am2:9093/x"],
+    },
   ],
   ["other programs' variables", { environment: { PATH: "x", BRUNTX: "y" } }, base],
   [
@@ -100,6 +114,16 @@ test.each<[string, Given, unknown]>([
       "FILE: __proto__ is not known; known are agent, collector",
       expect.stringContaining("agent.__proto__ is not known"),
     ],
+  ],
+  [
+    "a webhook that is no address, with its secret left out",
+    { line: "--webhook https://a/s3cret --webhook ftp://b" },
+    ["collector.webhooks must be a list of at most 8 http or https addresses"],
+  ],
+  [
+    "targets that mean nothing",
+    { environment: { BRUNT_COLLECTOR_ALLOWED_TARGETS: "10.0.0.0/33" } },
+    [expect.stringContaining("collector.allowedTargets must be a list of at most 32 hosts")],
   ],
   [
     "every problem of every layer at once",

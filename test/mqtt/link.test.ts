@@ -78,7 +78,7 @@ describe("link", () => {
       link.send(record(seq, at === 3 ? 2 : 1)),
     ) as [Promise<Ack>, Promise<Ack>, Promise<Ack>, Promise<Ack>];
     answer({ seq: 2, ack: ack([1, 2]) });
-    expect(await first).toEqual(await second);
+    expect((await first).have).toEqual((await second).have);
     answer({ seq: 3, ack: ack([1, 3]) });
     answer({ stream: 2, seq: 1, ack: ack([1, 1]) });
     expect((await third).have).toEqual([[1, 3]]);
@@ -103,6 +103,27 @@ describe("link", () => {
     answer({ seq: 9, heartbeat: true, ack: ack([5, 5]) });
     await sends[0];
     expect(outcomes).toContain("record object");
+  });
+
+  test("an answer's time counts only when it can be to nothing else", async () => {
+    const { link, answer, clock } = start();
+    const isTimed = async (bytes: Uint8Array, seq: number, about: object = {}) => {
+      const sending = link.send(bytes);
+      answer({ seq, ack: ack([1, seq]), ...about });
+      return (await sending).isUntimed !== true;
+    };
+    // Of an earlier life, for all we know.
+    expect(await isTimed(record(3), 3)).toBe(false);
+    expect(await isTimed(heartbeat(3), 3, { heartbeat: true })).toBe(false);
+    expect(await isTimed(record(4), 4)).toBe(true);
+    expect(await isTimed(record(2), 2)).toBe(false);
+    const lost = link.send(record(5)).catch(() => {});
+    clock.advance(10_000);
+    await lost;
+    expect(await isTimed(record(5), 5)).toBe(false);
+    expect(await isTimed(record(6), 9, { heartbeat: true })).toBe(false);
+    expect(await isTimed(record(7), 7)).toBe(true);
+    expect(await isTimed(record(8, 2), 8, { stream: 2 })).toBe(false);
   });
 
   test("a refusal fails the batch it names, with the code's remedy", async () => {

@@ -300,6 +300,39 @@ describe("restarts", () => {
     expect(keys(collector)).toEqual(["inc_2:firing:1"]);
   });
 
+  test.each([0, 1, 2, 3])(
+    "damage to record %i of what was delivered costs repeats",
+    async (record) => {
+      const collector = await started();
+      await say(collector, {}, { id: "inc_2" });
+      collector.target(webhook).mood = "reset";
+      await say(collector, over);
+      collector.kill("kill");
+      collector.target(webhook).mood = "well";
+      await collector.damage("/data/notify", record);
+      collector.start();
+      await collector.run(10_000);
+      await say(collector, { id: "inc_2", ...over });
+      const expected = ["inc_1", "inc_2"].map((id) => ({ id, isResolved: true }));
+      const verdict = judgeTold(collector.target(webhook).told, expected);
+      expect(verdict).toMatchObject({ missed: [], unordered: [], changed: [], unasked: [] });
+      expect(metric(collector.meter, "brunt_notifier_damaged_records_total")).toBe(1);
+    },
+  );
+
+  test("what came while it was not looking is told as it was, not as it is", async () => {
+    const collector = await started();
+    const down = collector.notify.shutdown();
+    await collector.run(5_000);
+    await down;
+    await say(collector, { customers: 20 });
+    await say(collector, { customers: 25 });
+    collector.kill("kill");
+    collector.start();
+    await collector.run(10_000);
+    expect(collector.target(webhook).told[0]?.alerts[0]?.text).toContain('"value":20');
+  });
+
   test("an incident nobody knows any more is resolved", async () => {
     const collector = await started();
     await say(collector, {});

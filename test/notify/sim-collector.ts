@@ -8,6 +8,7 @@
 
 import type { Log } from "../../base/log.ts";
 import { createMeter, type Meter } from "../../base/meter.ts";
+import { recordHeaderSize, scanRecords } from "../../base/records.ts";
 import type { Post, PostResult } from "../../collector/notify/http-post.ts";
 import { Notify, type NotifyConfig } from "../../collector/notify/notify.ts";
 import { EventsJournal } from "../../collector/store/events-journal.ts";
@@ -113,6 +114,21 @@ export class SimCollector {
     this.#life?.incarnation.kill();
     this.#life = undefined;
     this.disk[how]();
+  }
+
+  /** Changes a byte of the payload of a record of the newest file there; nothing runs. */
+  async damage(directory: string, record: number): Promise<void> {
+    const disk = this.disk.mount(new Incarnation("damage", this.scheduler));
+    const work = (async () => {
+      const names = (await disk.list(directory)).filter((name) => name.endsWith(".log"));
+      const path = `${directory}/${names.sort().at(-1)}`;
+      const bytes = (await disk.read(path)) ?? new Uint8Array(0);
+      const at = (scanRecords(bytes).offsets[record] ?? 0) + recordHeaderSize + 1;
+      const file = await disk.open(path, "r+");
+      await file.write(Uint8Array.of((bytes[at] ?? 0) ^ 1), 0, 1, at);
+    })();
+    await this.run(30_000);
+    await work;
   }
 
   async stop(): Promise<void> {

@@ -16,6 +16,8 @@ export interface CollectorMachineOptions {
   readonly shortWrites: number;
   readonly trace: Trace | undefined;
   onOperation(takesMs: number): void;
+  /** A life of it begins, whose end nobody tells. */
+  onBoot(life: Incarnation, link: CollectorLink): void;
   /** It ended by itself, as its disk refuses. */
   onExit(): void;
   onFault(message: string): void;
@@ -58,7 +60,7 @@ export class CollectorMachine {
   }
 
   boot(): void {
-    const { scheduler, trace, onFault, onExit } = this.#options;
+    const { scheduler, trace, onFault, onExit, onBoot } = this.#options;
     const life = new Incarnation(name, scheduler);
     this.#life = life;
     trace?.(scheduler.nowMs, name, "starts");
@@ -72,6 +74,7 @@ export class CollectorMachine {
         decider: createQuietDecider(),
       },
     );
+    onBoot(life, this.core.link);
     this.core.start().then(
       () => {
         if (life.isAlive) this.#isUp = true;

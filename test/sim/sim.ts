@@ -3,17 +3,25 @@
  * of the production code, under a storm that depends on the seed. After the storm everything heals
  * and has to drain; then the collector's power is cut once more and the oracle judges what is left.
  */
+
+import { createMqttLink } from "../../agent/export/mqtt-link.ts";
+import { createMeter } from "../../base/meter.ts";
 import type { Prng } from "../../base/prng.ts";
+import { BrokerClient } from "../../collector/mqtt/broker-client.ts";
+import { MqttAgents } from "../../collector/mqtt/mqtt-agents.ts";
+import { MqttIntake } from "../../collector/mqtt/mqtt-intake.ts";
+import type { CollectorLink } from "../../wire/agent-link.ts";
 import { AgentMachine, simHashKey } from "./agent-machine.ts";
 import { between, chanceOf, happens, spread } from "./chance.ts";
 import { CollectorMachine } from "./collector-machine.ts";
+import type { Incarnation } from "./incarnation.ts";
 import { type Judged, judge, judgeIntervals, readStored } from "./judge.ts";
 import { Oracle } from "./oracle.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimBroker } from "./sim-broker.ts";
 import { SimNet } from "./sim-net.ts";
 import { Storm } from "./storm.ts";
-import { describe, type Trace } from "./trace.ts";
+import { createSimLog, describe, type Trace } from "./trace.ts";
 import { createRequest, customersMax, type SimRequest } from "./workload.ts";
 
 export interface SimResult {
@@ -86,6 +94,7 @@ class Simulation {
     this.#collector = new CollectorMachine({
       ...{ seed, scheduler, shortWrites, trace, onFault },
       onOperation: (takesMs) => this.#storm.operate(this.#collector, takesMs),
+      onBoot: (life, link) => this.#joinBroker(life, watched(link, onArrival)),
       onExit: () => this.#storm.bootAgain(this.#collector),
     });
     const collector = () => this.#collector.link;
@@ -93,9 +102,7 @@ class Simulation {
     if (happens(prng, 0.3)) {
       const isPersistent = happens(prng, 0.5);
       const isCutOff = (agent: string): boolean => this.#net.isCutOff(agent);
-      this.#broker = new SimBroker({
-        ...{ seed, scheduler, collector, isPersistent, isCutOff, onArrival },
-      });
+      this.#broker = new SimBroker({ seed, scheduler, isPersistent, isCutOff });
     }
     const agents = 1 + prng.integer(agentsMax);
     for (let index = 0; index < agents; index++) this.#addAgent(index, shortWrites);
@@ -119,10 +126,14 @@ class Simulation {
     const agent: AgentMachine = new AgentMachine({
       ...{ seed: this.#seed, name, scheduler: this.#scheduler, shortWrites, trace: this.#trace },
       config: { spoolBytesMax, spansRememberedMax: 1_024, keysMax: 64 },
-      linkOf: (owner) => {
-        const link = this.#net.linkOf(name, owner);
-        return broker === undefined ? link : broker.linkOf(name, owner, link.thresholds);
-      },
+      linkOf: (owner) =>
+        broker === undefined
+          ? this.#net.linkOf(name, owner)
+          : createMqttLink({
+              ...this.#mqttParts(owner),
+              open: broker.opener(name, owner),
+              agent: name,
+            }),
       onOperation: (takesMs) => this.#storm.operate(agent, takesMs),
       onExit: () => this.#storm.bootAgain(agent),
       onFault: (message) => this.#fail(message),
@@ -130,6 +141,25 @@ class Simulation {
     this.#agents.push(agent);
     this.#send(agent, chanceOf(this.#seed, `load ${name}`));
     this.#watch(agent);
+  }
+
+  #mqttParts({ clock, name }: Incarnation) {
+    const prng = chanceOf(this.#seed, `mqtt ${name}`);
+    const log = createSimLog(this.#trace, this.#scheduler, name);
+    return { clock, log, meter: createMeter(), chance: () => prng.next() };
+  }
+
+  /** A life of the collector hears agents at the broker, where there is one. */
+  #joinBroker(life: Incarnation, link: CollectorLink): void {
+    if (this.#broker === undefined) return;
+    const parts = { ...this.#mqttParts(life), link };
+    new BrokerClient({
+      ...parts,
+      clientId: "collector",
+      open: this.#broker.opener(life.name, life),
+      intake: new MqttIntake(parts),
+      agents: new MqttAgents(parts),
+    }).start();
   }
 
   /** Applications send their spans for as long as the storm lasts. */
@@ -254,4 +284,15 @@ class Simulation {
     this.#trace?.(this.#scheduler.nowMs, "VIOLATION", message);
     if (this.#violations.length < violationsMax) this.#violations.push(message);
   }
+}
+
+/** Tells of every record before the collector has it. */
+function watched(link: CollectorLink, onArrival: (record: Uint8Array) => void): CollectorLink {
+  return {
+    thresholds: () => link.thresholds(),
+    send(record) {
+      onArrival(record);
+      return link.send(record);
+    },
+  };
 }
