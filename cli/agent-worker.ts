@@ -1,9 +1,6 @@
 /** The program of one worker process; `brunt agent --workers 4` runs it four times. */
 import { runWorker } from "../agent/workers/run-worker.ts";
-import { makeProcessLean } from "./lean-process.ts";
 import { systemClock } from "./system.ts";
-
-makeProcessLean();
 
 // The parent says when to end. A terminal's Ctrl-C goes to every process of the group.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});

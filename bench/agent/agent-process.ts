@@ -27,6 +27,13 @@ export interface AgentProcessOptions {
 
 const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 const probe = new URL("./probe.js", import.meta.url).href;
+/** As the DaemonSet starts it; see deploy/kubernetes/agent.yaml. */
+const daemonSetOptions = [
+  "--semi-space-growth-factor=1",
+  "--no-parallel-scavenge",
+  "--no-concurrent-marking",
+  "--no-concurrent-array-buffer-sweeping",
+];
 const startMsMax = 10_000;
 
 export async function startAgentProcess(options: AgentProcessOptions): Promise<AgentProcess> {
@@ -36,6 +43,7 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
   const child = spawn(
     process.execPath,
     [
+      ...daemonSetOptions,
       ...nodeOptions,
       ...(probed ? ["--import", probe] : []),
       ...[main, "agent", "--collector", collectorUrl, "--data-dir", dataDir],

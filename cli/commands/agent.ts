@@ -4,7 +4,6 @@ import { createMeter } from "../../base/meter.ts";
 import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
 import { agentName, hashKeyPath, makeHashKey } from "../identity.ts";
-import { makeProcessLean } from "../lean-process.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
@@ -52,7 +51,6 @@ export const agentCommand: Command = {
 };
 
 async function runAgent(args: Arguments, system: System): Promise<number> {
-  makeProcessLean();
   const { clock, stdout, stderr, environment, randomBytes } = system;
   const hashKey = `file:${hashKeyPath(readDataDir(args, system))}`;
   const defaults = { agent: { name: agentName(), hashKey } };
