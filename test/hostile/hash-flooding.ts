@@ -23,7 +23,7 @@ import { type Row, rowOf } from "./row.ts";
 const count = 2 ** 17;
 const perRequest = 1_024;
 const turns = 2;
-/** A ratio beyond its limit is measured on: a busy machine is slow for a while, an attack always. */
+/** A ratio beyond its limit is measured on: a busy machine is slow at times, an attack always. */
 const turnsMax = 10;
 const ratioMax = 2;
 const startMs = 1_800_000_000_000;
