@@ -71,7 +71,7 @@ describe("agents at the hosted broker", () => {
   test("the largest record fits", async () => {
     const { link } = await host();
     const userDimensions = Array.from({ length: 8 }, (_, at) => `d${at}`);
-    const spans = Array.from({ length: 110 }, (_, at) => ({
+    const spans = Array.from({ length: 120 }, (_, at) => ({
       user: userDimensions.map((name) => `${at} ${name}`.padEnd(240, "x")),
     }));
     const bytes = bytesOf({ window: 1, agent: "edge-1", spans, userDimensions });
