@@ -60,8 +60,11 @@ export type RefusalRemedy = "keep" | "lose" | "fork" | "reorder";
 
 /** An agent's way to its collector: over HTTP, over MQTT, or within one process. */
 export interface CollectorLink {
-  /** @throws OperationalError with the collector's code when it does not take the batch */
-  send(batch: Uint8Array): Promise<Ack>;
+  /**
+   * Gives up after `withinMs`, or the link's own bound.
+   * @throws OperationalError with the collector's code when it does not take the batch
+   */
+  send(batch: Uint8Array, withinMs?: number): Promise<Ack>;
   thresholds(): Promise<Thresholds>;
 }
 

@@ -2,6 +2,8 @@
 
 const pauseMsMin = 500;
 const pauseMsMax = 30_000;
+/** One that cannot be reached is not spared by longer pauses, and is to be found soon. */
+const unreachablePauseMsMax = 2_000;
 /** So that agents which were all told the same do not come back together. */
 const spreadShare = 0.5;
 
@@ -12,9 +14,11 @@ const spreadShare = 0.5;
 export function pauseMs(options: {
   readonly failures: number;
   readonly chance: number;
+  readonly wasAnswered: boolean;
   readonly retryAfterMs: number | undefined;
 }): number {
-  const { failures, chance, retryAfterMs = 0 } = options;
-  const bound = Math.min(pauseMsMax, pauseMsMin * 2 ** (failures - 1));
+  const { failures, chance, wasAnswered, retryAfterMs = 0 } = options;
+  const most = wasAnswered ? pauseMsMax : unreachablePauseMsMax;
+  const bound = Math.min(most, pauseMsMin * 2 ** (failures - 1));
   return Math.ceil(Math.max(bound * chance, retryAfterMs * (1 + spreadShare * chance)));
 }

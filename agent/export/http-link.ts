@@ -4,7 +4,7 @@
  * What is not answered 200 is refused by the code in the answer's body; any network fault or timeout
  * may pass. Answers are read up to a bound and checked before use.
  */
-import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from "node:http";
+import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { OperationalError } from "../../base/errors.ts";
 import type { Problem } from "../../base/result.ts";
@@ -49,22 +49,28 @@ export function createHttpLink(url: string, options: HttpLinkOptions = {}): Http
     keepAlive: true,
     maxSockets: connectionsMax,
   });
-  const call = (path: string, method: string, body?: Uint8Array): Promise<Answer> =>
+  const call = (path: string, how: Pick<Exchange, "method" | "body" | "timeoutMs">) =>
     exchange(secure ? httpsRequest : httpRequest, {
+      ...how,
       url: new URL(path, base),
-      timeoutMs: options.timeoutMs ?? timeoutMsDefault,
       token: options.token,
-      body,
-      request: { agent, method },
+      agent,
     });
+  const { timeoutMs = timeoutMsDefault } = options;
   return {
-    async send(batch) {
-      const ack = parseAck(bodyOf(await call("/api/v1/batches", "POST", batch)));
+    async send(batch, withinMs = timeoutMs) {
+      const how = {
+        method: "POST",
+        body: batch,
+        timeoutMs: Math.min(withinMs, timeoutMs),
+      } as const;
+      const ack = parseAck(bodyOf(await call("/api/v1/batches", how)));
       if (!ack.ok) throw malformed("acknowledgement", ack.error);
       return ack.value;
     },
     async thresholds() {
-      const thresholds = parseThresholds(bodyOf(await call("/api/v1/thresholds", "GET")));
+      const how = { method: "GET", timeoutMs } as const;
+      const thresholds = parseThresholds(bodyOf(await call("/api/v1/thresholds", how)));
       if (!thresholds.ok) throw malformed("thresholds", thresholds.error);
       return thresholds.value;
     },
@@ -76,15 +82,17 @@ interface Exchange {
   readonly url: URL;
   readonly timeoutMs: number;
   readonly token: string | undefined;
-  readonly body: Uint8Array | undefined;
-  readonly request: RequestOptions;
+  readonly method: "GET" | "POST";
+  readonly body?: Uint8Array;
+  readonly agent: HttpAgent;
 }
 
 function exchange(send: typeof httpRequest, options: Exchange): Promise<Answer> {
-  const { url, timeoutMs, token, body } = options;
+  const { url, timeoutMs, token, method, body, agent } = options;
   return new Promise((resolve, reject) => {
     const outgoing = send(url, {
-      ...options.request,
+      agent,
+      method,
       signal: AbortSignal.timeout(timeoutMs),
       headers: {
         accept: "application/json",

@@ -114,7 +114,7 @@ class BrokerLink implements MqttLink {
     this.#session.start();
   }
 
-  async send(record: Uint8Array): Promise<Ack> {
+  async send(record: Uint8Array, withinMs = answerMsMax): Promise<Ack> {
     if (record.length > mqttRecordBytesMax) {
       const message = `record of ${record.length} bytes exceeds ${mqttRecordBytesMax} over MQTT`;
       throw new OperationalError("BATCH_TOO_LARGE", message);
@@ -128,7 +128,7 @@ class BrokerLink implements MqttLink {
     const { streamId, seq, kind } = head.value;
     const isHeartbeat = kind === "heartbeat";
     const isFirst = this.#isFirst(streamId, seq, isHeartbeat);
-    return this.#sendAndWait({ streamId, seq, isHeartbeat, isFirst, record });
+    return this.#sendAndWait({ streamId, seq, isHeartbeat, isFirst, record }, withinMs);
   }
 
   async thresholds(): Promise<Thresholds> {
@@ -150,6 +150,7 @@ class BrokerLink implements MqttLink {
 
   #sendAndWait(
     batch: Pick<Send, "streamId" | "seq" | "isHeartbeat" | "isFirst" | "record">,
+    withinMs: number,
   ): Promise<Ack> {
     return new Promise((resolve, reject) => {
       const forget = (): void => {
@@ -168,10 +169,10 @@ class BrokerLink implements MqttLink {
           reject(cause);
         },
       };
-      const cancel: Cancel = this.#settings.clock.after(answerMsMax, () => {
+      const cancel: Cancel = this.#settings.clock.after(withinMs, () => {
         this.#metrics.timeouts.add();
         const who = send.isPublished ? "collector" : "broker";
-        send.reject(unreachable(`the ${who} does not answer within ${answerMsMax} ms`));
+        send.reject(unreachable(`the ${who} does not answer within ${withinMs} ms`));
       });
       this.#sends.add(send);
       if (this.#session.isUp) this.#publish(send);

@@ -43,6 +43,9 @@ const backfillMax = 2;
 const heartbeatMs = 5_000;
 /** A connection on which nothing comes back is given up. */
 const answerMsMax = 15_000;
+/** A heartbeat is small, and the one after it goes by a new connection. */
+const heartbeatAnswerMsMax = 4_000;
+const unreached = { code: "COLLECTOR_UNREACHABLE", retryAfterMs: undefined } as const;
 /** A record that fails so often, although heartbeats pass, lets others go first. */
 const failuresPutOff = 3;
 
@@ -187,7 +190,8 @@ export class Sender {
     entry.failures++;
     if (entry.failures >= failuresPutOff) {
       const failures = entry.failures;
-      const putOffMs = pauseMs({ failures, chance: chance(), retryAfterMs: undefined });
+      const pause = { failures, chance: chance(), wasAnswered: true, retryAfterMs: undefined };
+      const putOffMs = pauseMs(pause);
       entry.notBeforeMs = clock.nowMs() + putOffMs;
     }
     this.#backOff(cause);
@@ -229,8 +233,10 @@ export class Sender {
     this.#say(cause);
     if (this.#isStopped) return;
     const { clock, chance } = this.#options;
-    const retryAfterMs = cause instanceof OperationalError ? cause.retryAfterMs : undefined;
-    const delayMs = pauseMs({ failures: this.#failures, chance: chance(), retryAfterMs });
+    const { code, retryAfterMs } = cause instanceof OperationalError ? cause : unreached;
+    const wasAnswered = code !== unreached.code;
+    const failures = this.#failures;
+    const delayMs = pauseMs({ failures, chance: chance(), wasAnswered, retryAfterMs });
     this.#cancelPause = clock.after(delayMs, () => this.#beat());
   }
 
@@ -246,14 +252,15 @@ export class Sender {
     const { clock, link, onRequest } = this.#options;
     this.#lastSentMs = clock.nowMs();
     const onAnswer = onRequest(entry);
-    const answer = link.send(bytes).then((ack) => {
+    const withinMs = entry === undefined ? heartbeatAnswerMsMax : answerMsMax;
+    const answer = link.send(bytes, withinMs).then((ack) => {
       this.heardMs = clock.nowMs();
       onAnswer(ack);
       return ack;
     });
     let cancel: Cancel = () => {};
     const timeout = new Promise<never>((_, reject) => {
-      cancel = clock.after(answerMsMax, () => reject(unanswered()));
+      cancel = clock.after(withinMs, () => reject(unanswered(withinMs)));
     });
     try {
       return await Promise.race([answer, timeout]);
@@ -263,10 +270,10 @@ export class Sender {
   }
 }
 
-function unanswered(): OperationalError {
+function unanswered(withinMs: number): OperationalError {
   return new OperationalError(
     "COLLECTOR_UNREACHABLE",
-    `the collector has not answered for ${answerMsMax / 1_000} s`,
+    `the collector has not answered for ${withinMs / 1_000} s`,
     { retryable: true },
   );
 }

@@ -102,6 +102,8 @@ export function spanId(number: number): string {
   return number.toString(16).padStart(16, "0");
 }
 
+const stepMs = 1_000;
+
 /** A collector that keeps what it is sent, and acknowledges it. */
 export interface RecordingLink extends CollectorLink {
   readonly batches: SketchBatch[];
@@ -164,7 +166,12 @@ export async function startTestAgent(config: Partial<AgentConfig> = {}): Promise
       if (!result.ok) throw new Error(result.error.message);
     },
     async moveTo(offsetMs) {
-      clock.advance(fixtureStartMs + offsetMs - clock.nowMs());
+      const untilMs = fixtureStartMs + offsetMs;
+      while (clock.nowMs() < untilMs) {
+        clock.advance(Math.min(stepMs, untilMs - clock.nowMs()));
+        // Answers come before what waits for them gives up.
+        await new Promise(setImmediate);
+      }
       await agent.flush();
     },
     windows: link.windows,

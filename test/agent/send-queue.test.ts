@@ -98,7 +98,17 @@ describe("back-off", () => {
     [1, 0, 8_000, 8_000],
     [1, 0.5, 8_000, 10_000],
     [20, 0.999, 1_000, 29_970],
-  ])("after %d failures, chance %d, told %s: %d ms", (failures, chance, retryAfterMs, expected) => {
-    expect(pauseMs({ failures, chance, retryAfterMs })).toBe(expected);
+  ])("after %d answers, chance %d, told %s: %d ms", (failures, chance, retryAfterMs, expected) => {
+    expect(pauseMs({ failures, chance, retryAfterMs, wasAnswered: true })).toBe(expected);
+  });
+
+  test.each([
+    [1, 500],
+    [2, 1_000],
+    [3, 2_000],
+    [40, 2_000],
+  ])("without an answer, after %d: %d ms at most", (failures, expected) => {
+    const pause = { failures, chance: 1, wasAnswered: false, retryAfterMs: undefined };
+    expect(pauseMs(pause)).toBe(expected);
   });
 });

@@ -1,13 +1,14 @@
 /**
- * `npm run chaos -- [--ci] [R1] [R2] …`: faults against the product's own processes, one JSON line
- * a row; ends with 1 when one fails. `--ci` takes counts that fit a check of every commit, and
- * leaves out what takes many minutes. R4 is `npm run sim`.
+ * `npm run chaos -- [--ci] [--defects] [R1] [R2] …`: faults against the product's own processes,
+ * one JSON line a row; ends with 1 when one fails. `--ci` takes counts of a minute or two;
+ * `--defects` shows that each row tells what it is there for. R4 is `npm run sim`.
  */
 import { type RunRow, runRows } from "../scoreboard-row.ts";
 import { agentKills } from "./agent-kills.ts";
 import { alertSinkDown } from "./alert-sink-down.ts";
 import { badLinks } from "./bad-links.ts";
 import { brokerKills } from "./broker-kills.ts";
+import { chaosDefects } from "./chaos-defects.ts";
 import { collectorKills } from "./collector-kills.ts";
 import { corruptedStorage } from "./corrupted-storage.ts";
 import { fullDisks } from "./full-disks.ts";
@@ -32,8 +33,12 @@ const rows: Readonly<Record<string, RunRow>> = {
         ? { flips: 30, cuts: 30, pages: 10, exchanges: 10, copies: 10, seed: 6 }
         : { flips: 1_000, cuts: 1_000, pages: 200, exchanges: 100, copies: 100, seed: 6 },
     ),
-  R7: whole(() => inWorldOfItsOwn("R7", (world) => partitions({ world, cutSeconds: [60, 600] }))),
-  R8: whole(() => inWorldOfItsOwn("R8", (world) => badLinks({ world, secondsEach: 600 }))),
+  R7: (size) =>
+    inWorldOfItsOwn("R7", (world) =>
+      partitions({ world, cutSeconds: size === "ci" ? [30] : [60, 600] }),
+    ),
+  R8: (size) =>
+    inWorldOfItsOwn("R8", (world) => badLinks({ world, secondsEach: size === "ci" ? 20 : 600 })),
   R9: (size) =>
     repetition(
       size === "ci"
@@ -41,7 +46,7 @@ const rows: Readonly<Record<string, RunRow>> = {
         : { seconds: 600, delayMsMax: 60_000, seed: 9 },
     ),
   R10: (size) => brokerKills({ kills: size === "ci" ? 5 : 50, seed: 10 }),
-  R11: whole(wrongClocks),
+  R11: wrongClocks,
   R12: lateAndSilent,
   R14: (size) =>
     terminations(
@@ -52,9 +57,4 @@ const rows: Readonly<Record<string, RunRow>> = {
   R15: (size) => alertSinkDown(size === "ci" ? ciAlerts : { kills: 50, seconds: 600, seed: 15 }),
 };
 
-/** Not a part of a short check. */
-function whole(run: () => ReturnType<RunRow>): RunRow {
-  return async (size) => (size === "ci" ? undefined : run());
-}
-
-await runRows(rows, process.argv.slice(2));
+await runRows({ folder: "chaos", rows, defects: chaosDefects }, process.argv.slice(2));

@@ -57,10 +57,12 @@ function worldOf(name: string): NetworkWorld {
 }
 
 function runAgain(name: string, row: string): void {
-  const line = [...inside(`${name}a`), process.execPath, process.argv[1] as string, row];
+  const [program = "", ...argv] = process.argv.slice(1);
+  const options = argv.filter((argument) => argument.startsWith("--"));
+  const line = [...inside(`${name}a`), process.execPath, program, row, ...options];
   const environment = { ...process.env, [variable]: name };
-  const [program, ...rest] = line as [string, ...string[]];
-  const { status } = spawnSync(program, rest, { stdio: "inherit", env: environment });
+  const [start, ...rest] = line as [string, ...string[]];
+  const { status } = spawnSync(start, rest, { stdio: "inherit", env: environment });
   if (status !== 0) process.exitCode = 1;
 }
 

@@ -1,6 +1,7 @@
 /**
- * `npm run hostile -- [--ci] [D1] [D2] …`: attacks, one JSON line a row; ends with 1 when one
- * fails. `--ci` takes counts that fit a check of every commit.
+ * `npm run hostile -- [--ci] [--defects] [D1] [D2] …`: attacks, one JSON line a row; ends with 1
+ * when one fails. `--ci` takes counts that fit a check of every commit; `--defects` shows that each
+ * row tells what it is there for.
  */
 import { fuzz } from "../fuzz/fuzz.ts";
 import { type RunRow, rowOf, runRows } from "../scoreboard-row.ts";
@@ -8,6 +9,7 @@ import { abusiveConnections } from "./abusive-connections.ts";
 import { cardinalityBomb } from "./cardinality-bomb.ts";
 import { decompressionBombs } from "./decompression-bombs.ts";
 import { hashFlooding } from "./hash-flooding.ts";
+import { hostileDefects } from "./hostile-defects.ts";
 import { hostileSketches } from "./hostile-sketches.ts";
 import { prototypeNames } from "./prototype-names.ts";
 import { slowReaders } from "./slow-readers.ts";
@@ -38,4 +40,4 @@ const rows: Readonly<Record<string, RunRow>> = {
   D9: streamAccess,
 };
 
-await runRows(rows, process.argv.slice(2));
+await runRows({ folder: "hostile", rows, defects: hostileDefects }, process.argv.slice(2));

@@ -34,6 +34,8 @@ export class ModelCollector implements CollectorLink {
   /** Everything that came, also what was refused. */
   readonly heard: SketchBatch[] = [];
   readonly sizes: number[] = [];
+  /** What was sent while it was away. */
+  readonly turnedAway: Uint8Array[] = [];
   readonly streams = new Map<string, Stream>();
   readonly #clock: Clock;
 
@@ -43,6 +45,7 @@ export class ModelCollector implements CollectorLink {
 
   async send(bytes: Uint8Array): Promise<Ack> {
     if (this.isAway) {
+      this.turnedAway.push(bytes);
       throw new OperationalError("COLLECTOR_UNREACHABLE", "away", { retryable: true });
     }
     const decoded = decodeSketchBatch(bytes);
