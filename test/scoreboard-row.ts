@@ -32,7 +32,6 @@ export type RunRow = (size: Size) => Promise<Row | undefined>;
 
 /** A defect that a row must tell, by a value above its limit; or because there is no row at all. */
 export interface RowDefect extends SeededDefect {
-  readonly row: Row["row"];
   readonly caughtBy: string;
 }
 
@@ -42,7 +41,11 @@ export const noRow = "no row";
 export interface Scoreboard {
   /** Of `dist/test/`, where the rows' program lies. */
   readonly folder: "chaos" | "hostile";
-  readonly rows: Readonly<Record<string, RunRow>>;
+  readonly rows: Readonly<Record<string, ScoreboardRow>>;
+}
+
+export interface ScoreboardRow {
+  readonly run: RunRow;
   readonly defects: readonly RowDefect[];
 }
 
@@ -51,25 +54,29 @@ export interface Scoreboard {
  * `--defects` tries their seeded defects, one line each, in place of the product. The exit code is
  * 1 when a row fails, or a defect is not caught.
  */
-export async function runRows(scoreboard: Scoreboard, argv: readonly string[]): Promise<void> {
+export async function runRows(
+  { folder, rows }: Scoreboard,
+  argv: readonly string[],
+): Promise<void> {
   const asked = argv.filter((argument) => !argument.startsWith("--"));
-  const isAsked = (name: string): boolean => asked.length === 0 || asked.includes(name);
-  if (argv.includes("--defects")) {
-    for (const defect of scoreboard.defects) {
-      if (isAsked(defect.row)) await tryDefect(scoreboard, defect);
-    }
-    return;
-  }
   const size: Size = argv.includes("--ci") ? "ci" : "whole";
-  for (const [name, run] of Object.entries(scoreboard.rows)) {
-    if (!isAsked(name)) continue;
+  for (const [name, { run, defects }] of Object.entries(rows)) {
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    if (argv.includes("--defects")) {
+      for (const defect of defects) await tryDefect(folder, name, defect);
+      continue;
+    }
     const row = await run(size);
     if (row !== undefined) print(row, row.pass);
   }
 }
 
-async function tryDefect({ folder }: Scoreboard, defect: RowDefect): Promise<void> {
-  const { row: name, name: what, caughtBy } = defect;
+async function tryDefect(
+  folder: Scoreboard["folder"],
+  name: string,
+  defect: RowDefect,
+): Promise<void> {
+  const { name: what, caughtBy } = defect;
   const out = await withDefect(defect, (root) => outputOf(root, folder, name));
   const line = out.split("\n").find((text) => text.startsWith('{"row"'));
   const row = line === undefined ? undefined : (JSON.parse(line) as Row);

@@ -9,7 +9,7 @@
  */
 import { createPrng } from "../../base/prng.ts";
 import { pause } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { type Fleet, type Part, startFleet } from "./fleet.ts";
 import { type Excuse, judge, startSender, windowMs } from "./oracle.ts";
 
@@ -75,3 +75,5 @@ async function missingGaps(fleet: Fleet, excuses: readonly Excuse[]): Promise<nu
     (name) => !streams.some(({ agent, gapMs }) => agent === name && gapMs > 0),
   ).length;
 }
+
+export const agentKillsDefects: readonly RowDefect[] = [];

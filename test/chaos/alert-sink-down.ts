@@ -31,7 +31,7 @@ import { judgeTold } from "../notify/alert-judge.ts";
 import type { Mood, SimTarget } from "../notify/sim-target.ts";
 import { type BruntProcess, startBrunt } from "../processes/brunt-process.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { type AlertSinks, startAlertSinks } from "./alert-sinks.ts";
 import { heldPrefix, type Said } from "./alerting-decider.ts";
 
@@ -249,3 +249,5 @@ async function send(url: string, batch: Uint8Array): Promise<boolean> {
     return false;
   }
 }
+
+export const alertSinkDownDefects: readonly RowDefect[] = [];

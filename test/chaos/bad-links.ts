@@ -8,7 +8,7 @@
  * | what waits is kept in memory                      | agentRssGrowthMiB  |
  */
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { metricOf, startFleet } from "./fleet.ts";
 import type { Impairment, NetworkWorld } from "./network-world.ts";
 import { judge, startSender, windowMs } from "./oracle.ts";
@@ -98,3 +98,5 @@ async function retries(parts: readonly { readonly port: number }[]): Promise<num
   );
   return counts.reduce((sum, count) => sum + count, 0);
 }
+
+export const badLinksDefects: readonly RowDefect[] = [];

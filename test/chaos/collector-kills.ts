@@ -10,7 +10,7 @@
  */
 import { createPrng } from "../../base/prng.ts";
 import { pause } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { startFleet } from "./fleet.ts";
 import { judge, startSender, windowMs } from "./oracle.ts";
 
@@ -75,3 +75,5 @@ function rssOrNone(read: () => number): number {
     return 0;
   }
 }
+
+export const collectorKillsDefects: readonly RowDefect[] = [];

@@ -27,7 +27,7 @@
  */
 import { createPrng, type Prng } from "../../base/prng.ts";
 import type { MemoryDisk } from "../collector/memory-disk.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { createTruth, readBack, type Truth } from "./damaged-store.ts";
 
 export interface CorruptedStorageOptions {
@@ -229,3 +229,5 @@ function copyFile(disk: MemoryDisk, prng: Prng): Damage[] {
   disk.files.set(to, bytes.slice());
   return [{ path: to, start: 0, end: size }];
 }
+
+export const corruptedStorageDefects: readonly RowDefect[] = [];

@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { readyAt, startFleet } from "./fleet.ts";
 import { judge, startSender, windowMs } from "./oracle.ts";
 
@@ -136,3 +136,5 @@ function fill(directory: string, mib: number): { remove(): void } {
   }
   throw new Error(`no room at all in ${directory}`);
 }
+
+export const fullDisksDefects: readonly RowDefect[] = [];

@@ -11,7 +11,7 @@ import { Agent as HttpAgent } from "node:http";
 import type { Incident, WindowSummary } from "../../wire/api-types.ts";
 import { fixtureStartMs, requestOf } from "../agent/fixture.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { startFleet } from "./fleet.ts";
 import { judge, post, type Sent, startSender, windowMs } from "./oracle.ts";
 
@@ -100,3 +100,5 @@ function windows(port: number): Promise<WindowSummary[]> {
 async function read<T>(port: number, path: string): Promise<T> {
   return (await fetch(`http://127.0.0.1:${port}/api/v1/${path}`)).json() as Promise<T>;
 }
+
+export const lateAndSilentDefects: readonly RowDefect[] = [];

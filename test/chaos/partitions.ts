@@ -9,7 +9,7 @@
  */
 import type { Incident, WindowSummary } from "../../wire/api-types.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { startFleet } from "./fleet.ts";
 import type { NetworkWorld } from "./network-world.ts";
 import { judge, startSender, windowMs } from "./oracle.ts";
@@ -87,3 +87,5 @@ export async function partitions({ world, cutSeconds }: PartitionOptions): Promi
     },
   });
 }
+
+export const partitionsDefects: readonly RowDefect[] = [];

@@ -19,7 +19,7 @@ import type { LedgerReport } from "../../wire/api-types.ts";
 import { bytesOf, startMs as fixtureStartMs, windowMs } from "../collector/fixture.ts";
 import { type BruntProcess, portOf, startBrunt } from "../processes/brunt-process.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { readyAt } from "./fleet.ts";
 
 export interface PowerCutOptions {
@@ -163,3 +163,5 @@ async function lastRun(port: number): Promise<number> {
   const { streams } = (await response.json()) as LedgerReport;
   return streams[0]?.appliedRecords ?? 0;
 }
+
+export const powerCutsDefects: readonly RowDefect[] = [];

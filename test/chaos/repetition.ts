@@ -13,7 +13,7 @@ import { createServer, Agent as HttpAgent, request, type Server } from "node:htt
 import type { AddressInfo } from "node:net";
 import { createPrng, type Prng } from "../../base/prng.ts";
 import { pause } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { metricOf, startFleet } from "./fleet.ts";
 import { judge, post, requestFor, type Sent, startSender, windowMs } from "./oracle.ts";
 
@@ -198,3 +198,5 @@ function forward(port: number, { path, method, type, body }: Seen) {
     outgoing.end(method === "POST" ? body : undefined);
   });
 }
+
+export const repetitionDefects: readonly RowDefect[] = [];

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { createPrng } from "../../base/prng.ts";
 import { createTraffic } from "../../bench/traffic/traffic.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { startFleet } from "./fleet.ts";
 import { judge, post, startSender, windowMs } from "./oracle.ts";
 
@@ -148,3 +148,5 @@ function sendSome(port: number) {
   template.stamp(1, Date.now() - 2_000);
   return post({ http, port, body: template.bytes });
 }
+
+export const terminationsDefects: readonly RowDefect[] = [];

@@ -10,7 +10,7 @@
  */
 import { existsSync } from "node:fs";
 import { pause } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { metricOf, startFleet } from "./fleet.ts";
 import { judge, type Sent, startSender, windowMs } from "./oracle.ts";
 
@@ -108,3 +108,5 @@ async function largest(read: () => Promise<number>, forMs: number): Promise<numb
   }
   return most;
 }
+
+export const wrongClocksDefects: readonly RowDefect[] = [];

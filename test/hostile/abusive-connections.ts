@@ -16,7 +16,7 @@ import { openConnections } from "../../bench/agent/connection.ts";
 import { createTraffic } from "../../bench/traffic/traffic.ts";
 import { portOf, startBrunt } from "../processes/brunt-process.ts";
 import { pause } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 
 export interface ConnectionOptions {
   /** Of each kind of slow connection. */
@@ -243,3 +243,5 @@ function drained(socket: Socket): Promise<void> {
     socket.once("close", () => resolve());
   });
 }
+
+export const abusiveConnectionsDefects: readonly RowDefect[] = [];

@@ -14,7 +14,7 @@ import { fixtureStartMs, requestOf, type SpanLiteral } from "../agent/fixture.ts
 import { startFleet } from "../chaos/fleet.ts";
 import { post } from "../chaos/oracle.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 
 export interface BombOptions {
   /** Distinct keys, one span each, over `seconds`. */
@@ -161,3 +161,5 @@ async function totals(port: number, startedMs: number): Promise<Counts> {
     { spans: 0, errors: 0 },
   );
 }
+
+export const cardinalityBombDefects: readonly RowDefect[] = [];

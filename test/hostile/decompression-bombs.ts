@@ -15,7 +15,7 @@ import { type AgentProcess, startAgentProcess } from "../../bench/agent/agent-pr
 import { openConnections } from "../../bench/agent/connection.ts";
 import { startNullCollector } from "../../bench/agent/null-collector.ts";
 import { createTraffic } from "../../bench/traffic/traffic.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 
 const mebibyte = 2 ** 20;
 const largeMib = 1_024;
@@ -212,3 +212,5 @@ function startHealthyClient(agent: AgentProcess): HealthyClient {
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+export const decompressionBombsDefects: readonly RowDefect[] = [];

@@ -29,7 +29,7 @@ import { builtInDimensions, intern } from "../../sketch/key.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
 import { encodeSketchBatch, type WindowBatch } from "../../wire/sketch-batch.ts";
 import { batchOf, metric, type Running, startCollector, windowMs } from "../collector/fixture.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 
 /** Three standard errors at 2^14 registers, in percent. */
 const errorPercentMax = 2.5;
@@ -350,3 +350,5 @@ export function chosenError(key: SipKey): number {
   }
   return Number((Math.abs(estimateHll(hll) / chosenCount - 1) * 100).toFixed(2));
 }
+
+export const hostileSketchesDefects: readonly RowDefect[] = [];

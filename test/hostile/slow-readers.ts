@@ -15,7 +15,7 @@ import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { pause } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 
 const slowCount = 200;
 const healthyCount = 50;
@@ -110,3 +110,5 @@ function rssMiB(pid: number): number {
   const pages = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1];
   return (Number(pages) * bytesPerPage) / mebibyte;
 }
+
+export const slowReadersDefects: readonly RowDefect[] = [];

@@ -20,7 +20,7 @@ import type { StreamMessage } from "../../wire/api-types.ts";
 import { bytesOf, startMs, windowMs } from "../collector/fixture.ts";
 import { portOf, startBrunt } from "../processes/brunt-process.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, rowOf } from "../scoreboard-row.ts";
+import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 
 const disconnects = 100;
 const ticketMsMax = 30_000;
@@ -252,3 +252,5 @@ async function talk(door: Door): Promise<number[]> {
   for (let count = 0; count < 200; count++) chatterer.socket?.send("{}");
   return Promise.all(codes);
 }
+
+export const streamAccessDefects: readonly RowDefect[] = [];
