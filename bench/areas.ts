@@ -1,5 +1,6 @@
 /** What can be measured, in the order of a whole run. */
 import { agentArea } from "./areas/agent.ts";
+import { awayArea } from "./areas/away.ts";
 import { collectorArea } from "./areas/collector.ts";
 import { dayArea } from "./areas/day.ts";
 import { flushArea } from "./areas/flush.ts";
@@ -50,6 +51,7 @@ export const areas: readonly Area[] = [
     measure: collectorArea,
   },
   { name: "day", about: "a billion spans a day: the mean rate and its peak", measure: dayArea },
+  { name: "away", about: "CPU of an agent whose collector is gone, or mute", measure: awayArea },
   {
     name: "profile",
     about: "where the agent's time goes, by part and by function",

@@ -5,13 +5,18 @@ import { createAcknowledger } from "../acknowledge.ts";
 
 export interface NullCollector {
   readonly url: string;
+  readonly port: number;
   readonly batches: number;
   readonly bytes: number;
+  /** Whether requests are answered. */
+  answer(does: boolean): void;
   close(): Promise<void>;
 }
 
-export async function startNullCollector(): Promise<NullCollector> {
+/** On a free port unless told. */
+export async function startNullCollector(onPort = 0): Promise<NullCollector> {
   const seen = { batches: 0, bytes: 0 };
+  let answers = true;
   const acknowledge = createAcknowledger();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -23,20 +28,25 @@ export async function startNullCollector(): Promise<NullCollector> {
         seen.batches++;
         seen.bytes += body.length;
       }
+      if (!answers) return;
       const thresholds = { revision: 0, items: [] };
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify(isBatch ? acknowledge(body, Date.now()) : thresholds));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(onPort, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
+    port,
     get batches() {
       return seen.batches;
     },
     get bytes() {
       return seen.bytes;
+    },
+    answer(does) {
+      answers = does;
     },
     close: () =>
       new Promise((resolve) => {
