@@ -15,6 +15,7 @@ import {
   readDataDir,
   readSelfTelemetry,
   selfTelemetryOption,
+  tokensFileOption,
   workersOption,
 } from "../line/shared-options.ts";
 import { commandName, uiDirectory } from "../locations.ts";
@@ -27,6 +28,7 @@ const options = [
   dataDirOption,
   ...agentOptions,
   ...collectorOptions,
+  tokensFileOption,
   workersOption,
   selfTelemetryOption,
   ...collectorMqttOptions,

@@ -1,7 +1,13 @@
 /** The doctor's report for people: what was found, the sums, and the word that matters. */
 import { formatCount, formatNoun } from "../terminal/format.ts";
 import type { Style, Terminal } from "../terminal/terminal.ts";
-import { type Examination, type FindingState, missingIn, type SpanSum } from "./finding.ts";
+import {
+  type Examination,
+  type Finding,
+  type FindingState,
+  missingIn,
+  type SpanSum,
+} from "./finding.ts";
 
 const marks: Readonly<Record<FindingState, string>> = { well: "ok", look: "!", wrong: "x" };
 const subjectWidthMin = 10;
@@ -43,13 +49,22 @@ function formatDifference(missing: number): string {
   return missing > 0 ? `${formatCount(missing)} missing` : `${formatCount(-missing)} too many`;
 }
 
+/** Somebody whose sums are missing. */
+function isUntold({ subject, state }: Finding): boolean {
+  return state === "wrong" && ["agent", "collector"].includes(subject);
+}
+
 function verdict({ findings, sums }: Examination): string {
   const off = sums.filter((sum) => missingIn(sum) !== 0);
   const unaccounted = findings.filter(
     ({ subject, state }) => subject === "ledger" && state === "wrong",
   );
   if (sums.length === 0) return "no ledger could be read";
-  if (off.length + unaccounted.length === 0) return "every span accounted for";
+  if (off.length + unaccounted.length === 0) {
+    return findings.some(isUntold)
+      ? "every span accounted for, as far as the others tell"
+      : "every span accounted for";
+  }
   const missing = off.reduce((total, sum) => total + Math.abs(missingIn(sum)), 0);
   return missing > 0
     ? `${formatNoun(missing, "span")} not accounted for`
