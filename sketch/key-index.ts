@@ -9,7 +9,8 @@
  * A trie of Maps took eight times the memory. Who sends keys could choose many of one hash; a chain
  * of more than `chainMax` is answered with another hash, for which they were not chosen.
  */
-import type { CompositeKey } from "./key.ts";
+/** One value for each dimension. */
+type Values = readonly string[];
 
 const chainMax = 256;
 const slotsInitial = 16;
@@ -18,7 +19,7 @@ const slotsPerKey = 2;
 const unknown = -1;
 
 export class KeyIndex {
-  readonly #keys: readonly CompositeKey[];
+  readonly #keys: readonly Values[];
   readonly #dimensions: number;
   readonly #values = new Map<string, number>();
   /** So many of the keys are filed; those that came from bytes are when one is looked for. */
@@ -31,7 +32,7 @@ export class KeyIndex {
   readonly #wanted: Int32Array;
 
   /** `keys` may grow; what is added to it is found from then on. */
-  constructor(keys: readonly CompositeKey[], dimensions: number) {
+  constructor(keys: readonly Values[], dimensions: number) {
     this.#keys = keys;
     this.#dimensions = dimensions;
     this.#rows = new Int32Array(slotsInitial * dimensions);
@@ -49,7 +50,7 @@ export class KeyIndex {
     return this.#rows;
   }
 
-  find(key: CompositeKey): number | undefined {
+  find(key: Values): number | undefined {
     if (this.#filed < this.#keys.length) this.#file();
     if (!this.#numberValues(key)) return undefined;
     const mask = this.#slots.length - 1;
@@ -61,7 +62,7 @@ export class KeyIndex {
   }
 
   /** Puts the numbers of the key's values into `wanted`; false when there are values without. */
-  #numberValues(key: CompositeKey): boolean {
+  #numberValues(key: Values): boolean {
     const last = this.#last;
     const wanted = this.#wanted;
     let isKnown = true;
@@ -96,7 +97,7 @@ export class KeyIndex {
     }
     const first = this.#filed;
     for (let id = first; id < count; id++) {
-      const key = this.#keys[id] as CompositeKey;
+      const key = this.#keys[id] as Values;
       for (let at = 0; at < dimensions; at++) {
         this.#rows[id * dimensions + at] = this.#numberOf(key[at] as string);
       }

@@ -1,16 +1,9 @@
 /** The API's routes. Their schemas check what comes in and make the OpenAPI document. */
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { type Meter, renderPrometheus } from "../../base/meter.ts";
-import type { Problem, Result } from "../../base/result.ts";
-import type { Ack, Thresholds } from "../../wire/agent-link.ts";
-import type {
-  Incident,
-  IncidentDetail,
-  KeySummary,
-  LedgerReport,
-  RootCauseGraph,
-  WindowSummary,
-} from "../../wire/api-types.ts";
+import type { Result } from "../../base/result.ts";
+import type { Incident, IncidentDetail } from "../../wire/api-types.ts";
+import type { CollectorCore } from "../collector-core.ts";
 import type { Silences } from "../notify/silences.ts";
 import type { KeyQuery } from "../queries.ts";
 import { sendProblem } from "./refusals.ts";
@@ -18,18 +11,18 @@ import { answers, query, queryInteger, reference, refusals, responseList } from 
 import { addSilenceRoutes } from "./silence-routes.ts";
 
 /** What the routes answer from. */
-export interface ApiSource {
-  accept(bytes: Uint8Array): Promise<Result<Ack>>;
-  thresholds(): Thresholds;
-  incidents(): readonly IncidentDetail[];
-  incident(id: string): IncidentDetail | undefined;
-  graph(): RootCauseGraph;
-  keys(query: KeyQuery): Promise<Result<readonly KeySummary[]>>;
-  closedWindows(limit: number): readonly WindowSummary[];
-  ledger(): LedgerReport;
-  /** Why the collector is not ready; undefined when it is. */
-  notReady(): Problem | undefined;
-}
+export type ApiSource = Pick<
+  CollectorCore,
+  | "accept"
+  | "thresholds"
+  | "incidents"
+  | "incident"
+  | "graph"
+  | "keys"
+  | "closedWindows"
+  | "ledger"
+  | "notReady"
+>;
 
 export const batchContentType = "application/vnd.brunt.sketch-batch";
 export const batchesPath = "/api/v1/batches";

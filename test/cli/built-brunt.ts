@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type ProcessText, readProcess } from "../processes/process-text.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -14,12 +15,8 @@ export interface BuiltBrunt {
   remove(): Promise<void>;
 }
 
-export interface BruntProcess {
+export interface BruntProcess extends ProcessText {
   readonly child: ChildProcess;
-  /** What it has printed and logged so far. */
-  readonly text: string;
-  /** Resolves with the first match in what it prints; rejects when it ends before. */
-  says(pattern: RegExp): Promise<RegExpExecArray>;
   /** Every script the process has loaded, as URLs; Node's own begin with `node:`. */
   scripts(): Promise<readonly string[]>;
   /** SIGTERM; gives the exit code. */
@@ -74,32 +71,9 @@ function run(argv: readonly string[]): BruntProcess {
   const child = spawn(process.execPath, ["--import", preload, ...argv], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  let text = "";
-  const listeners = new Set<() => void>();
   const ended = once(child, "close").then(() => child.exitCode);
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-      for (const listener of listeners) listener();
-    });
-  }
-  return {
+  return Object.assign(readProcess(child, ended), {
     child,
-    get text() {
-      return text;
-    },
-    says: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = pattern.exec(text);
-          if (match === null) return;
-          listeners.delete(look);
-          resolve(match);
-        };
-        listeners.add(look);
-        void ended.then(() => reject(new Error(`it ended before it said ${pattern}: ${text}`)));
-        look();
-      }),
     async scripts() {
       child.send("scripts");
       const [urls] = await once(child, "message");
@@ -109,5 +83,5 @@ function run(argv: readonly string[]): BruntProcess {
       child.kill("SIGTERM");
       return ended;
     },
-  };
+  });
 }

@@ -2,14 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { type ProcessText, readProcess } from "./process-text.ts";
 
-export interface BruntProcess {
+export interface BruntProcess extends ProcessText {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** What it has printed and logged so far, or the end of it. */
-  readonly text: string;
-  /** Resolves with the first match in what it prints; rejects when it ends before. */
-  says(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resident memory now. */
   rssBytes(): number;
   /** Resolves when it has ended. */
@@ -35,7 +32,6 @@ process.on("exit", () => {
 });
 
 const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
-const textMax = 2 ** 20;
 const bytesPerPage = 4_096;
 
 export function startBrunt(argv: readonly string[], options: BruntOptions = {}): BruntProcess {
@@ -46,45 +42,22 @@ export function startBrunt(argv: readonly string[], options: BruntOptions = {}):
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
-  let text = "";
-  const listeners = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => {
-      text = (text + chunk).slice(-textMax);
-      for (const listener of [...listeners]) listener();
-    });
-  }
   const ended = new Promise<number | undefined>((resolve) => {
     child.once("close", (code) => {
       running.delete(child);
       resolve(code ?? undefined);
     });
   });
-  return {
+  return Object.assign(readProcess(child, ended), {
     child,
     pid: child.pid as number,
     ended,
-    get text() {
-      return text;
-    },
-    says: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = pattern.exec(text);
-          if (match === null) return;
-          listeners.delete(look);
-          resolve(match);
-        };
-        listeners.add(look);
-        void ended.then(() => reject(new Error(`it ended before it said ${pattern}: ${text}`)));
-        look();
-      }),
     rssBytes: () => rssOf(child.pid as number),
-    async kill(signal) {
+    async kill(signal: "SIGKILL" | "SIGTERM") {
       child.kill(signal);
       await ended;
     },
-  };
+  });
 }
 
 /** The port a process says it listens on, by the field's name in its log. */
