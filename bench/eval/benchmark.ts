@@ -1,0 +1,12 @@
+/** A public data set, and how well the product does on it. */
+import type { Figure } from "../table.ts";
+
+export interface Benchmark {
+  /** As on the command line, and before every figure of the flat JSON. */
+  readonly name: string;
+  readonly title: string;
+  /** Of the data's folder. */
+  readonly folder: string;
+  /** `data` is the data set's own folder. */
+  measure(data: string): Promise<readonly Figure[]>;
+}
