@@ -20,6 +20,11 @@ const packages = [
     tests: "those against a real Alertmanager",
   },
   {
+    name: "iproute2",
+    program: "/usr/sbin/tc",
+    tests: "those of broken networks, in npm run chaos,",
+  },
+  {
     name: "nftables",
     program: "/usr/sbin/nft",
     tests: "those of broken networks, in npm run chaos,",
