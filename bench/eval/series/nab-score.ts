@@ -78,7 +78,8 @@ function scoreSeries(
     if ((scores[row] as number) < threshold) continue;
     const at = windows.findIndex(([first, last]) => row >= first && row <= last);
     if (at < 0) sum += outside(windows, row, profile);
-    else earliest[at] = Math.max(earliest[at] as number, inside(windows[at] as LabelledWindow, row));
+    else
+      earliest[at] = Math.max(earliest[at] as number, inside(windows[at] as LabelledWindow, row));
   }
   return earliest.reduce((total, one) => total + one, sum);
 }
