@@ -2,7 +2,11 @@
  * The scan below isolation.ts: leaves as small integers, summed over every cuboid in dense arrays.
  *
  *   codes[dimension][leaf]   0 = a value that cannot be named, 1..15 = one that can
- *   count, bad, expected     Float64Array [leaf]
+ *   count, bad, expected     Float64Array [leaf]: as they came, and as evidence
+ *
+ * Rates of keys wander, so a leaf of many spans is hardly better a witness than one of some: as
+ * evidence its n spans are n / (1 + (n - 1) correlation), the size of a sample of independent ones
+ * that says as much (Kish 1965, design effect). What many leaves say together still adds up.
  *
  * Only dimensions of two or more values are coded. Leaves alike in all codes are one leaf.
  */
@@ -17,12 +21,18 @@ export interface Totals {
 
 export type Selection = readonly { readonly dimension: number; readonly code: number }[];
 
-export interface CodedLeaves {
-  readonly size: number;
-  readonly codes: readonly Uint8Array[];
+/** By leaf. */
+export interface LeafColumns {
   readonly count: Float64Array;
   readonly bad: Float64Array;
   readonly expected: Float64Array;
+}
+
+export interface CodedLeaves {
+  readonly size: number;
+  readonly codes: readonly Uint8Array[];
+  readonly counts: LeafColumns;
+  readonly evidence: LeafColumns;
   /** Nameable values of each coded dimension. */
   readonly valueCounts: readonly number[];
   /** Nats it costs to name one attribute: one among all that can be named. */
@@ -42,6 +52,8 @@ const valuesMax = 15;
 const unnameable = new Set(["", overflowValue]);
 /** No baseline is believed below one bad event in 10,000, or above all but that. */
 const rateMin = 1e-4;
+/** Of the spans of one leaf, in excess of what the combinations explain. */
+const correlation = 0.005;
 const tie = 1e-9;
 
 export function codeLeaves(
@@ -54,33 +66,53 @@ export function codeLeaves(
   const coders = dimensions.map(
     ({ values }) => new Map(values.map((value, index) => [value, index + 1])),
   );
-  const rows = new Map<string, { codes: number[]; count: number; bad: number; expected: number }>();
+  const rows = new Map<string, CodedRow>();
   for (const leaf of leaves) {
     const codes = dimensions.map(({ index }, at) => coders[at]?.get(leaf.key[index] ?? "") ?? 0);
     const id = String.fromCharCode(...codes);
     let row = rows.get(id);
     if (row === undefined) {
-      row = { codes, count: 0, bad: 0, expected: 0 };
+      row = { codes, counts: { ...nothing }, evidence: { ...nothing } };
       rows.set(id, row);
     }
-    row.count += leaf.count;
-    row.bad += leaf.bad;
-    row.expected += leaf.expected;
+    add(row.counts, leaf, 1);
+    add(row.evidence, leaf, 1 / (1 + Math.max(0, leaf.count - 1) * correlation));
   }
   const all = [...rows.values()];
   const valueCounts = dimensions.map(({ values }) => values.length);
   return {
     size: all.length,
     codes: dimensions.map((_, at) => Uint8Array.from(all, (row) => row.codes[at] as number)),
-    count: Float64Array.from(all, (row) => row.count),
-    bad: Float64Array.from(all, (row) => row.bad),
-    expected: Float64Array.from(all, (row) => row.expected),
+    counts: columnsOf(all.map(({ counts }) => counts)),
+    evidence: columnsOf(all.map(({ evidence }) => evidence)),
     valueCounts,
     attributeCost: Math.log(Math.max(2, sum(valueCounts))),
     nameOf: (dimension, code) => ({
       dimension: dimensions[dimension]?.name ?? "",
       value: dimensions[dimension]?.values[code - 1] ?? "",
     }),
+  };
+}
+
+interface CodedRow {
+  readonly codes: number[];
+  readonly counts: { -readonly [name in keyof Totals]: number };
+  readonly evidence: { -readonly [name in keyof Totals]: number };
+}
+
+const nothing: Totals = { count: 0, bad: 0, expected: 0 };
+
+function add(sums: CodedRow["counts"], { count, bad, expected }: Totals, share: number): void {
+  sums.count += share * count;
+  sums.bad += share * bad;
+  sums.expected += share * expected;
+}
+
+function columnsOf(rows: readonly Totals[]): LeafColumns {
+  return {
+    count: Float64Array.from(rows, ({ count }) => count),
+    bad: Float64Array.from(rows, ({ bad }) => bad),
+    expected: Float64Array.from(rows, ({ expected }) => expected),
   };
 }
 
@@ -157,7 +189,12 @@ export function scoreTotals({ count, bad, expected }: Totals): number {
 }
 
 /** Sums over the leaves left that have all the selected values. */
-export function selectTotals(coded: CodedLeaves, selection: Selection, left: Uint8Array): Totals {
+export function selectTotals(
+  coded: CodedLeaves,
+  selection: Selection,
+  left: Uint8Array,
+  columns: LeafColumns,
+): Totals {
   let count = 0;
   let bad = 0;
   let expected = 0;
@@ -165,21 +202,19 @@ export function selectTotals(coded: CodedLeaves, selection: Selection, left: Uin
     if (left[leaf] === 0) continue;
     if (!selection.every(({ dimension, code }) => coded.codes[dimension]?.[leaf] === code))
       continue;
-    count += coded.count[leaf] as number;
-    bad += coded.bad[leaf] as number;
-    expected += coded.expected[leaf] as number;
+    count += columns.count[leaf] as number;
+    bad += columns.bad[leaf] as number;
+    expected += columns.expected[leaf] as number;
   }
   return { count, bad, expected };
 }
 
-interface CuboidSums {
-  readonly count: Float64Array;
-  readonly bad: Float64Array;
-  readonly expected: Float64Array;
-}
-
 /** Cell index: the codes as digits, the first dimension lowest, radix = its values + 1. */
-function sumCuboid(coded: CodedLeaves, leaves: Uint32Array, cuboid: readonly number[]): CuboidSums {
+function sumCuboid(
+  coded: CodedLeaves,
+  leaves: Uint32Array,
+  cuboid: readonly number[],
+): LeafColumns {
   const cells = new Uint32Array(leaves.length);
   let size = 1;
   for (const dimension of cuboid) {
@@ -191,9 +226,9 @@ function sumCuboid(coded: CodedLeaves, leaves: Uint32Array, cuboid: readonly num
     bad: new Float64Array(size),
     expected: new Float64Array(size),
   };
-  addInto(sums.count, cells, leaves, coded.count);
-  addInto(sums.bad, cells, leaves, coded.bad);
-  addInto(sums.expected, cells, leaves, coded.expected);
+  addInto(sums.count, cells, leaves, coded.evidence.count);
+  addInto(sums.bad, cells, leaves, coded.evidence.bad);
+  addInto(sums.expected, cells, leaves, coded.evidence.expected);
   return sums;
 }
 

@@ -88,7 +88,7 @@ export function defaultIsolationOptions(dimensions: readonly string[]): Isolatio
 export function isolate(leaves: readonly IsolationLeaf[], options: IsolationOptions): Isolation {
   const kept = keepLargest(leaves, options.leavesMax);
   const coded = codeLeaves(kept, options.dimensions);
-  const whole = selectTotals(coded, [], wholeOf(coded));
+  const whole = selectTotals(coded, [], wholeOf(coded), coded.counts);
   const attributesMax = affordableDepth(coded, options);
   const search = { ...options, attributesMax };
   const found = whole.bad > whole.expected ? findAll(coded, whole, search) : [];
@@ -105,38 +105,38 @@ function findAll(
   whole: Totals,
   options: IsolationOptions,
 ): IsolatedCombination[] {
-  const selections = withoutRefinements(findGreedily(coded, whole, options));
+  const selections = withoutRefinements(findGreedily(coded, options));
   const left = wholeOf(coded);
+  const everything = selectTotals(coded, [], left, coded.evidence);
+  let gain = -scoreTotals(everything);
+  let explained = 0;
   const found = selections.map((selection) => {
-    const inside = selectTotals(coded, selection, left);
-    const outside = subtract(selectTotals(coded, [], left), inside);
+    const inside = selectTotals(coded, selection, left, coded.counts);
+    const outside = subtract(selectTotals(coded, [], left, coded.counts), inside);
+    const evidence = selectTotals(coded, selection, left, coded.evidence);
+    gain += scoreTotals(evidence) - coded.attributeCost * selection.length;
+    explained += evidence.bad - evidence.expected;
     remove(coded, selection, left);
     return describe(coded, selection, { inside, outside, whole });
   });
-  const explained = found.reduce((sum, { excess }) => sum + excess, 0);
-  const score = found.reduce(
-    (sum, inside) => sum + scoreTotals(inside) - coded.attributeCost * inside.attributes.length,
-    0,
-  );
-  const isEnough = explained >= options.explainedTotalMin * (whole.bad - whole.expected);
-  if (isEnough && score > scoreTotals(whole)) return found;
+  const isEnough = explained >= options.explainedTotalMin * excessOf(everything);
+  if (isEnough && gain > 0) return found;
   const nothing = { count: 0, bad: 0, expected: 0 };
   return [describe(coded, [], { inside: whole, outside: nothing, whole })];
 }
 
 /** The strongest combination, then the strongest on what it left, while there is a pure one. */
-function findGreedily(coded: CodedLeaves, whole: Totals, options: IsolationOptions): Selection[] {
+function findGreedily(coded: CodedLeaves, options: IsolationOptions): Selection[] {
   const left = wholeOf(coded);
+  const { evidence } = coded;
+  const excessMin = options.explainedMin * excessOf(selectTotals(coded, [], left, evidence));
   const found: Selection[] = [];
   while (found.length < options.combinationsMax) {
-    const best = findBest(coded, left, {
-      attributesMax: options.attributesMax,
-      excessMin: options.explainedMin * (whole.bad - whole.expected),
-    });
+    const best = findBest(coded, left, { attributesMax: options.attributesMax, excessMin });
     if (best === undefined) break;
     const selection = simplify(coded, left, best, options.purityMin);
-    const inside = selectTotals(coded, selection, left);
-    const outside = subtract(selectTotals(coded, [], left), inside);
+    const inside = selectTotals(coded, selection, left, evidence);
+    const outside = subtract(selectTotals(coded, [], left, evidence), inside);
     const isPure = excessRate(inside) >= options.purityMin * excessRate(outside);
     if (selection.length === 0 || !isPure || pValueOf(inside) > options.pValueMax) break;
     found.push(selection);
@@ -169,8 +169,8 @@ function simplify(
   let kept = selection;
   for (let index = selection.length - 1; index >= 0; index--) {
     const without = kept.filter((attribute) => attribute !== selection[index]);
-    const inside = selectTotals(coded, kept, left);
-    const letIn = subtract(selectTotals(coded, without, left), inside);
+    const inside = selectTotals(coded, kept, left, coded.evidence);
+    const letIn = subtract(selectTotals(coded, without, left, coded.evidence), inside);
     if (letIn.count === 0 || excessRate(inside) < purityMin * excessRate(letIn)) kept = without;
   }
   return kept;
@@ -201,6 +201,10 @@ function pValueOf({ count, bad, expected }: Totals): number {
     alpha: rate * precision,
     beta: (1 - rate) * precision,
   });
+}
+
+function excessOf({ bad, expected }: Totals): number {
+  return bad - expected;
 }
 
 function excessRate(totals: Totals): number {
