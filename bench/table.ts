@@ -3,6 +3,7 @@
  *
  *   area.metric         our figure in the flat JSON
  *   area.metric.rival   a rival's
+ *   area.metric.low     where its interval begins; high: where it ends
  */
 export interface Figure {
   /** Unique within its area: letters, digits, dots and underscores. */
@@ -10,6 +11,8 @@ export interface Figure {
   readonly label: string;
   readonly value: number;
   readonly unit: string;
+  /** Where 95 of 100 repetitions with other cases would lie. */
+  readonly interval?: readonly [low: number, high: number];
   readonly rivals?: Readonly<Record<string, number>>;
   readonly goal?: Goal;
 }
@@ -61,8 +64,11 @@ export function renderMarkdown(table: Table): string {
 export function flatten(tables: readonly Table[]): Record<string, number> {
   const flat: Record<string, number> = {};
   for (const { area, figures } of tables) {
-    for (const { metric, value, rivals = {} } of figures) {
+    for (const { metric, value, interval, rivals = {} } of figures) {
       flat[`${area}.${metric}`] = value;
+      if (interval !== undefined) {
+        [flat[`${area}.${metric}.low`], flat[`${area}.${metric}.high`]] = interval;
+      }
       for (const [rival, figure] of Object.entries(rivals)) {
         flat[`${area}.${metric}.${rival}`] = figure;
       }
@@ -74,10 +80,19 @@ export function flatten(tables: readonly Table[]): Record<string, number> {
 function rowsOf({ figures }: Table): string[][] {
   const rivals = [...new Set(figures.flatMap((figure) => Object.keys(figure.rivals ?? {})))];
   const hasGoals = figures.some((figure) => figure.goal !== undefined);
-  const head = ["", "brunt", "unit", ...rivals, ...(hasGoals ? ["goal", ""] : [])];
+  const hasIntervals = figures.some((figure) => figure.interval !== undefined);
+  const head = [
+    "",
+    "brunt",
+    ...(hasIntervals ? ["95 %"] : []),
+    "unit",
+    ...rivals,
+    ...(hasGoals ? ["goal", ""] : []),
+  ];
   const body = figures.map((figure) => [
     figure.label,
     showNumber(figure.value),
+    ...(hasIntervals ? [figure.interval?.map((one) => showNumber(one)).join("-") ?? missing] : []),
     figure.unit,
     ...rivals.map((rival) => showRival(figure, rival)),
     ...(hasGoals ? [showGoal(figure.goal), showVerdict(figure)] : []),

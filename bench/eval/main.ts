@@ -1,0 +1,56 @@
+/** `npm run eval`: the product's own functions on public data sets; one table a benchmark. */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { flatten, renderText, type Table } from "../table.ts";
+import { benchmarks } from "./benchmarks.ts";
+
+const dataDefault = "../shared/data";
+
+const usage = `Usage: npm run eval -- [--data DIR] [--json FILE] [benchmark…]
+
+Runs detection, isolation and blame on recorded data with labels, with one configuration for all of
+it, and prints for each benchmark the score, its 95 % interval, what others reach on the same files,
+time and memory. What is not in the folder is left out, and said.
+
+  --data DIR   folder of the data sets; ${dataDefault} unless told
+  --json FILE  write the figures as one flat JSON object {"benchmark.metric": number}
+  --help       this text
+
+Benchmarks:
+${benchmarks.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join("\n")}
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: "string", default: dataDefault },
+    json: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+const unknown = positionals.filter((name) => !benchmarks.some((one) => one.name === name));
+if (values.help) process.stdout.write(usage);
+else if (unknown.length > 0) {
+  process.stderr.write(`there is no benchmark ${unknown.join(", ")}; see --help\n`);
+  process.exitCode = 2;
+} else await run();
+
+async function run(): Promise<void> {
+  const tables: Table[] = [];
+  for (const { name, title, folder, measure } of benchmarks) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    const data = join(values.data, folder);
+    if (!existsSync(data)) {
+      process.stderr.write(`· ${name}: left out, there is no ${data}\n`);
+      continue;
+    }
+    process.stderr.write(`· ${name} …\n`);
+    const table = { area: name, title, figures: await measure(data) };
+    tables.push(table);
+    process.stdout.write(`\n${renderText(table)}`);
+  }
+  if (values.json === undefined) return;
+  writeFileSync(values.json, `${JSON.stringify(flatten(tables), undefined, 2)}\n`);
+}
