@@ -1,6 +1,7 @@
 /**
- * What goes wrong, and when: by the seed, a step every 30 s. Half of the crashes are power cuts,
- * and many come in the middle of an operation of the disk.
+ * What goes wrong, and when: by the seed, a step every 20 s. Half of the crashes are power cuts,
+ * and many come in the middle of an operation of the disk, or soon after one that makes, renames or
+ * removes a file.
  */
 import type { Prng } from "../../base/prng.ts";
 import type { AgentMachine } from "./agent-machine.ts";
@@ -9,7 +10,7 @@ import type { CollectorMachine } from "./collector-machine.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimBroker } from "./sim-broker.ts";
-import type { DiskHealth, SimDisk } from "./sim-disk.ts";
+import type { DiskHealth, DiskOperation, DiskOperationName, SimDisk } from "./sim-disk.ts";
 import type { SimNet } from "./sim-net.ts";
 import type { Trace } from "./trace.ts";
 
@@ -26,7 +27,7 @@ export interface StormOptions {
 
 type Machine = AgentMachine | CollectorMachine;
 
-const stepMs = 30_000;
+const stepMs = 20_000;
 const crashShare = 0.25;
 const partitionShare = 0.25;
 const diskShare = 0.12;
@@ -37,8 +38,12 @@ const clockSeedShare = 0.15;
 const clockShare = 0.3;
 const clockMsMax = 250_000;
 const downMsMax = 60_000;
-const partitionMsMax = 400_000;
+const partitionMsMax = 250_000;
 const operationsMax = 40;
+/** What is done in the wrong order with files shows only just then. */
+const riskyOperations: ReadonlySet<DiskOperationName> = new Set(["rename", "remove", "open w"]);
+const riskyShare = 0.02;
+const riskyOperationsMax = 6;
 const restartMs = 2_000;
 /** A crash that waits for an operation comes anyway after this. */
 const armedMsMax = 20_000;
@@ -86,13 +91,22 @@ export class Storm {
   }
 
   /** An operation of a machine's disk begins: the machine may crash before it is done. */
-  operate(machine: Machine, takesMs: number): void {
+  operate(machine: Machine, { operation, takesMs }: DiskOperation): void {
     const left = this.#armed.get(machine);
-    if (left === undefined) return;
+    if (left === undefined) {
+      this.#armAfter(machine, operation);
+      return;
+    }
     this.#armed.set(machine, left - 1);
     if (left > 0) return;
     this.#armed.delete(machine);
     this.#later(this.#prng.next() * takesMs, () => this.#crash(machine));
+  }
+
+  #armAfter(machine: Machine, operation: DiskOperationName): void {
+    if (this.#isOver || !riskyOperations.has(operation)) return;
+    if (!happens(this.#prng, riskyShare)) return;
+    this.#armed.set(machine, this.#prng.integer(riskyOperationsMax));
   }
 
   #step(): void {
