@@ -125,6 +125,12 @@ export class Outlet {
     return this.#delivery.sender.awayMs(nowMs) >= awayMsMin;
   }
 
+  /** Why records are less safe than they should be; undefined when they are not. */
+  degraded(): string | undefined {
+    const isFailing = this.#delivery.spool.state === "failing";
+    return isFailing ? "the spool's disk refuses, records are kept in memory" : undefined;
+  }
+
   /** Resolves once every record so far was acknowledged, declared lost, or failed once more. */
   async flush(): Promise<void> {
     await this.#opening;

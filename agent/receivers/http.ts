@@ -24,6 +24,8 @@ export interface HttpReceiverOptions extends BodyLimits {
   renderMetrics(): string | Promise<string>;
   /** Whether GET /readyz says yes. */
   isReady(): boolean;
+  /** Why it does less than it should, which GET /readyz tells; undefined when all is well. */
+  degraded(): string | undefined;
 }
 
 const headersTimeoutMs = 10_000;
@@ -206,11 +208,16 @@ function overloaded(encoding: Encoding): Answer {
 function otherPath(request: IncomingMessage, path: string, options: HttpReceiverOptions): Answer {
   if (isRead(request) && path === "/livez")
     return { status: 200, type: "text/plain", body: "ok\n" };
-  if (isRead(request) && path === "/readyz") {
-    const ready = options.isReady();
-    return { status: ready ? 200 : 503, type: "text/plain", body: ready ? "ok\n" : "starting\n" };
-  }
+  if (isRead(request) && path === "/readyz") return readiness(options);
   return refusal(404, encodingOf(request) ?? "json", signalHint(path));
+}
+
+function readiness({ isReady, degraded }: HttpReceiverOptions): Answer {
+  const type = "text/plain";
+  if (!isReady()) return { status: 503, type, body: "starting\n" };
+  const problem = degraded();
+  // Spans are taken all the same: who would not send them here any more would lose them.
+  return { status: 200, type, body: problem === undefined ? "ok\n" : `degraded: ${problem}\n` };
 }
 
 function isRead({ method }: IncomingMessage): boolean {

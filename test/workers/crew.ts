@@ -103,6 +103,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
       lateSegmentsMax: lateShareOf(whole),
       thresholds: [],
       correctionMs: 0,
+      degraded: undefined,
     };
     const pipeline = new WorkerPipeline({
       start: copied(start),
