@@ -118,7 +118,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         return [...missing, ...spooled].every((count) => count === 0);
       };
       try {
-        await until("every record is at the collector", isDrained, { withinMs, everyMs: 250 });
+        await until("every record is at the collector", isDrained, { withinMs, everyMs: 100 });
       } catch (error) {
         throw new Error(`${(error as Error).message}: ${state}`);
       }
@@ -178,10 +178,15 @@ async function spooledRecords({ port }: Part): Promise<number> {
 
 /** The sum over the labels of a metric. */
 export async function metricOf(url: string, name: string): Promise<number> {
-  const text = await (await fetch(url)).text();
+  return metricIn(await (await fetch(url)).text(), name);
+}
+
+/** As `metricOf`, in the text of a `/metrics`. A name that is not there is a mistake of the row. */
+export function metricIn(text: string, name: string): number {
   const lines = text
     .split("\n")
     .filter((line) => line.startsWith(name) && /^[ {]/.test(line.slice(name.length)));
+  if (lines.length === 0) throw new Error(`there is no metric ${name}`);
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 

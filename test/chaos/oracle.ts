@@ -29,8 +29,10 @@ export interface SenderOptions {
   readonly port: () => number;
   readonly spansPerRequest: number;
   readonly everyMs: number;
+  /** Keys the spans are of, each some tens of bytes of a record; one by default. */
+  readonly operations?: number;
   /** How wrong the clock of the application's machine is. */
-  readonly offsetMs?: number;
+  readonly offsetMs?: () => number;
 }
 
 export interface Sender {
@@ -43,15 +45,16 @@ export interface Sender {
 
 /** Sends until stopped. The times of the spans are the moment they are sent. */
 export function startSender(options: SenderOptions): Sender {
-  const { agent, port, spansPerRequest, everyMs, offsetMs = 0 } = options;
+  const { agent, port, spansPerRequest, everyMs, operations, offsetMs = () => 0 } = options;
   const tallies = new Map<number, Tally>();
   const refused = new Map<number, number>();
   const http = new HttpAgent({ keepAlive: true, maxSockets: 1 });
   let isOpen = true;
   let id = 1;
   const sendOne = async (): Promise<void> => {
-    const nowMs = Date.now() + offsetMs;
-    const body = requestFor({ agent, nowMs, count: spansPerRequest, firstId: id });
+    const nowMs = Date.now() + offsetMs();
+    const count = spansPerRequest;
+    const body = requestFor({ agent, nowMs, count, firstId: id, operations });
     id += spansPerRequest;
     const status = await post({ http, port: port(), body });
     const startMs = Math.floor(nowMs / windowMs) * windowMs;
@@ -88,13 +91,14 @@ export function requestFor(about: {
   readonly nowMs: number;
   readonly count: number;
   readonly firstId: number;
+  readonly operations?: number | undefined;
 }): Uint8Array {
-  const { agent, nowMs, count, firstId } = about;
+  const { agent, nowMs, count, firstId, operations = 1 } = about;
   const at = nowMs - fixtureStartMs;
   return requestOf(
     Array.from({ length: count }, (_, index) => ({
       service: agent,
-      name: "work",
+      name: operationOf((firstId + index) % operations),
       kind: "server" as const,
       trace: firstId + index,
       id: firstId + index,
@@ -103,6 +107,12 @@ export function requestFor(about: {
       attributes: { "customer.id": `customer-${(firstId + index) % 50}` },
     })),
   );
+}
+
+/** Letters, as digits are taken for identifiers. */
+function operationOf(number: number): string {
+  const letter = (of: number): string => "abcdefghijklmnopqrstuvwxyz"[of % 26] as string;
+  return `work ${letter(number)}${letter(Math.floor(number / 26))}`;
 }
 
 /** `refused`: nobody listened, so nothing was taken; `broken`: nobody knows. */

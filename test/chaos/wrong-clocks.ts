@@ -1,18 +1,14 @@
 /**
  * R11: agents on machines whose clocks are wrong, whole applications included, beside one that is
- * right.
- *
- * | seeded defect                                          | caught by         |
- * | ------------------------------------------------------ | ----------------- |
- * | windows wait for the watermark of every stream         | lagGrowthMs       |
- * | a window of the future is taken                        | futureCounted     |
- * | what is refused for its time is not declared           | undeclared        |
+ * right; one of them is set back by five seconds again and again.
  */
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pause } from "../processes/wait.ts";
-import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
-import { metricOf, startFleet } from "./fleet.ts";
-import { judge, type Sent, startSender, windowMs } from "./oracle.ts";
+import { type Row, type RowDefect, rowOf, type Size } from "../scoreboard-row.ts";
+import { type Fleet, metricOf, startFleet } from "./fleet.ts";
+import { judge, type Sent, startSender, type Verdict, windowMs } from "./oracle.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -23,19 +19,42 @@ const clocks = [
   { name: "ten-years-ahead", faketime: "+3650d", offsetMs: 3_650 * 24 * hourMs },
 ] as const;
 const program = "/usr/bin/faketime";
-const aloneMs = 60_000;
-const togetherMs = 90_000;
+/** Read again every second for what time it is; timers go on as they are. */
+const library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+const stepping = "stepping-back";
+const stepMs = 5_000;
+const lengths = {
+  ci: { aloneMs: 40_000, togetherMs: 60_000, stepEveryMs: 15_000 },
+  whole: { aloneMs: 120_000, togetherMs: 600_000, stepEveryMs: minuteMs },
+} as const;
 const drainMs = 60_000;
+const sealedAfterMs = 7_000;
 const sampleEveryMs = 250;
 /** Nearer than this is corrected, so its spans count where they belong. */
 const correctedMsMax = 5 * minuteMs;
+/** What the agent that is set back may have in windows beside those its spans name. */
+const besideMs = 2 * minuteMs;
 
-export async function wrongClocks(): Promise<Row | undefined> {
-  if (!existsSync(program)) {
+export async function wrongClocks(size: Size): Promise<Row | undefined> {
+  if (!existsSync(program) || !existsSync(library)) {
     process.stderr.write("R11: left out, there is no faketime here\n");
     return undefined;
   }
+  const folder = mkdtempSync(join(tmpdir(), "brunt-clock-"));
   const fleet = await startFleet({ agents: 1 });
+  try {
+    return await runClocks(fleet, createSteppingClock(join(folder, "clock")), lengths[size]);
+  } finally {
+    await fleet.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runClocks(
+  fleet: Fleet,
+  clock: SteppingClock,
+  { aloneMs, togetherMs, stepEveryMs }: (typeof lengths)[Size],
+): Promise<Row> {
   const right = fleet.agents[0] as (typeof fleet.agents)[0];
   const sender = { spansPerRequest: 20, everyMs: 50 };
   const senders = [startSender({ ...sender, agent: right.name, port: () => right.port })];
@@ -44,39 +63,89 @@ export async function wrongClocks(): Promise<Row | undefined> {
   const alone = await largest(lagMs, aloneMs);
   for (const { name, faketime, offsetMs } of clocks) {
     const agent = await fleet.addAgent(name, () => {}, { wrapper: [program, "-f", faketime] });
-    senders.push(startSender({ ...sender, agent: name, port: () => agent.port, offsetMs }));
+    const port = (): number => agent.port;
+    senders.push(startSender({ ...sender, agent: name, port, offsetMs: () => offsetMs }));
   }
+  const { environment } = clock;
+  const stepped = await fleet.addAgent(stepping, () => {}, { environment });
+  const port = (): number => stepped.port;
+  const offsetMs = (): number => clock.offsetMs;
+  senders.push(startSender({ ...sender, agent: stepping, port, offsetMs }));
+  const steps = setInterval(clock.step, stepEveryMs);
   const together = await largest(lagMs, togetherMs);
+  clearInterval(steps);
   const crashes = fleet.agents.filter(({ process }) => process.child.exitCode !== null).length;
   for (const { stop } of senders) await stop();
-  await pause(windowMs + 6_000);
+  await pause(windowMs + sealedAfterMs);
   await fleet.drained(drainMs);
-  const futureCounted = await countFuture(
-    senders.flatMap(({ sent }) => sent),
-    fleet.counted,
-  );
-  const verdict = await judge(
-    senders.flatMap(({ sent }) => sent).map(corrected),
-    [],
-    fleet.counted,
-  );
+  const sent = senders.flatMap((one) => one.sent);
+  const judged = await judgeAll(fleet, sent);
+  return rowOf({
+    row: "R11",
+    n: clocks.length + 1,
+    value: { ...judged, lagGrowthMs: Math.max(0, Math.round(together - alone)), crashes },
+    limit: {
+      ...{ undeclared: 0, overCount: 0, notAside: 0, futureCounted: 0 },
+      ...{ lagGrowthMs: 1_000, crashes: 0 },
+    },
+  });
+}
+
+async function judgeAll(fleet: Fleet, sent: readonly Sent[]) {
+  const ofSteady = sent.filter(({ agent }) => agent !== stepping);
+  const ofStepped = sent.filter(({ agent }) => agent === stepping);
+  const steady = await judge(ofSteady.map(corrected), [], fleet.counted);
+  const whole = await judgeSum(fleet, ofStepped);
   const { streams } = await fleet.ledger();
   // Windows of the future are taken and put aside, which the ledger says too.
   const declared = streams.reduce((sum, one) => sum + one.lostSpans + one.asideSpans, 0);
-  await fleet.remove();
-  return rowOf({
-    row: "R11",
-    n: clocks.length,
-    value: {
-      ...verdict,
-      declared,
-      undeclared: Math.max(0, verdict.undeclaredLoss - declared),
-      lagGrowthMs: Math.round(together - alone),
-      futureCounted,
-      crashes,
+  const isAside = ({ name, offsetMs }: (typeof clocks)[number]): boolean =>
+    offsetMs < 0 || streams.some((one) => one.agent === name && one.asideSpans > 0);
+  const loss = steady.undeclaredLoss + whole.undeclaredLoss;
+  return {
+    taken: steady.taken + whole.taken,
+    counted: steady.counted + whole.counted,
+    overCount: steady.overCount + whole.overCount,
+    declared,
+    undeclared: Math.abs(loss - declared),
+    notAside: clocks.filter((clock) => !isAside(clock)).length,
+    futureCounted: await countFuture(ofSteady, fleet.counted),
+  };
+}
+
+interface SteppingClock {
+  /** For the start of a process that has this clock. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What it says less what is so. */
+  readonly offsetMs: number;
+  step(): void;
+}
+
+/** A clock that the text of the file at `path` sets. */
+function createSteppingClock(path: string): SteppingClock {
+  let offsetMs = 0;
+  const set = (): void => {
+    // In one piece, as it is read at any time.
+    writeFileSync(`${path}.new`, `-${-offsetMs / 1_000}s\n`);
+    renameSync(`${path}.new`, path);
+  };
+  set();
+  return {
+    environment: {
+      LD_PRELOAD: library,
+      FAKETIME_TIMESTAMP_FILE: path,
+      FAKETIME_CACHE_DURATION: "1",
+      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+      DONT_FAKE_MONOTONIC: "1",
     },
-    limit: { undeclared: 0, overCount: 0, lagGrowthMs: 1_000, futureCounted: 0, crashes: 0 },
-  });
+    get offsetMs() {
+      return offsetMs;
+    },
+    step() {
+      offsetMs -= stepMs;
+      set();
+    },
+  };
 }
 
 /** A clock that is not far off is put right, so the spans belong where they really happened. */
@@ -85,6 +154,20 @@ function corrected(sent: Sent): Sent {
   return Math.abs(offsetMs) <= correctedMsMax
     ? { ...sent, startMs: sent.startMs - offsetMs }
     : sent;
+}
+
+/** Over all windows: a clock that was just set back is corrected only once it was measured. */
+async function judgeSum(fleet: Fleet, sent: readonly Sent[]): Promise<Verdict> {
+  const first = sent[0] as Sent;
+  const fromMs = Math.min(...sent.map(({ startMs }) => startMs)) - besideMs;
+  const toMs = Date.now() + besideMs;
+  let have = 0;
+  for (let startMs = fromMs; startMs < toMs; startMs += windowMs) {
+    have += await fleet.counted({ agent: first.agent, startMs });
+  }
+  const taken = sent.reduce((sum, one) => sum + one.taken, 0);
+  const unsure = sent.reduce((sum, one) => sum + one.unsure, 0);
+  return judge([{ ...first, taken, unsure }], [], async () => have);
 }
 
 async function countFuture(
@@ -98,6 +181,7 @@ async function countFuture(
   return sum;
 }
 
+/** Of the second half, when what has changed is settled. */
 async function largest(read: () => Promise<number>, forMs: number): Promise<number> {
   let most = 0;
   const untilMs = performance.now() + forMs;
