@@ -111,4 +111,31 @@ function metricAt({ port }: Part, name: string): Promise<number> {
   return metricOf(`http://127.0.0.1:${port}/metrics`, name);
 }
 
-export const badLinksDefects: readonly RowDefect[] = [];
+export const badLinksDefects: readonly RowDefect[] = [
+  {
+    name: "what is not answered is waited for half a minute",
+    caughtBy: "halfOpenMs",
+    patches: [
+      {
+        file: "agent/export/sender.js",
+        find: "heartbeatAnswerMsMax = 4_000",
+        replace: "heartbeatAnswerMsMax = 30_000",
+      },
+      {
+        file: "agent/export/sender.js",
+        find: "const answerMsMax = 15_000",
+        replace: "const answerMsMax = 30_000",
+      },
+      {
+        file: "agent/export/http-link.js",
+        find: "timeoutMsDefault = 10_000",
+        replace: "timeoutMsDefault = 30_000",
+      },
+    ],
+  },
+  {
+    name: "a collector that is away is asked again after half a minute",
+    caughtBy: "resumedMs",
+    patches: [{ file: "agent/export/back-off.js", find: "bound * chance", replace: "30_000" }],
+  },
+];
