@@ -59,8 +59,10 @@ export class StreamKeeper {
   headerOf(previous: readonly SpoolEntry[]): Uint8Array {
     const { numbers } = this.#options.book;
     const { streamId, oldestSeq, said: certain } = numbers;
+    // Those in memory go should we be killed now, and nobody else could say what they count.
+    const inMemory = [...this.#options.queue.held()].filter(({ place }) => place === undefined);
     // A file has them as they came: those that were in memory for a while come late.
-    const ofStream = previous
+    const ofStream = [...previous, ...inMemory]
       .filter(({ facts }) => facts.streamId === streamId)
       .sort((a, b) => a.facts.seq - b.facts.seq);
     return encodeSpoolHeader({

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { type Row, rowOf } from "../scoreboard-row.ts";
 import { mutants } from "./mutants.ts";
 import { runSeeds } from "./run-seeds.ts";
-import { type SimResult, simStartMs, simulate } from "./sim.ts";
+import { type SimFigures, type SimResult, simStartMs, simulate } from "./sim.ts";
 import { createTrace } from "./trace.ts";
 import { tryMutants } from "./try-mutants.ts";
 
@@ -54,7 +54,7 @@ async function replay(seed: number): Promise<void> {
 
 async function runAll(): Promise<void> {
   const startMs = performance.now();
-  const sums = { spans: 0, applied: 0, declaredLost: 0, crashes: 0 };
+  const sums: { -readonly [name in keyof SimFigures]?: number } = {};
   let seeds = 0;
   let violated = 0;
   const range = {
@@ -66,8 +66,8 @@ async function runAll(): Promise<void> {
   await runSeeds(range, (result) => {
     seeds++;
     if (result.violations.length > 0 && violated++ < failuresShown) showFailure(result);
-    for (const name of Object.keys(sums) as (keyof typeof sums)[]) {
-      sums[name] += result.figures[name];
+    for (const name of Object.keys(result.figures) as (keyof SimFigures)[]) {
+      sums[name] = (sums[name] ?? 0) + result.figures[name];
     }
     if (seeds % progressEvery !== 0) return;
     const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);

@@ -57,6 +57,8 @@ export class SimDisk {
   readonly #root = new DirectoryImage();
   readonly #inFlight = new Set<InFlight>();
   readonly #owners = new Map<string, Incarnation>();
+  /** Of paths seen before. */
+  readonly #parts = new Map<string, readonly string[]>();
 
   constructor(options: SimDiskOptions) {
     this.#options = options;
@@ -251,7 +253,9 @@ export class SimDisk {
 
   #directory(path: string): DirectoryImage {
     let directory = this.#root;
-    for (const name of partsOf(path)) {
+    const parts = this.#parts.get(path) ?? partsOf(path);
+    this.#parts.set(path, parts);
+    for (const name of parts) {
       const next = directory.find(name);
       if (!(next instanceof DirectoryImage)) throw systemError("ENOENT", path);
       directory = next;

@@ -20,7 +20,7 @@ import { Oracle } from "./oracle.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimBroker } from "./sim-broker.ts";
 import { SimNet, watched } from "./sim-net.ts";
-import { Storm } from "./storm.ts";
+import { Storm, type StormFigures } from "./storm.ts";
 import { createSimLog, describe, type Trace } from "./trace.ts";
 import { createRequest, customersMax, type SimRequest } from "./workload.ts";
 
@@ -31,12 +31,7 @@ export interface SimResult {
   readonly figures: SimFigures;
 }
 
-export interface SimFigures {
-  readonly spans: number;
-  readonly applied: number;
-  readonly declaredLost: number;
-  readonly atRisk: number;
-  readonly crashes: number;
+export interface SimFigures extends Judged, StormFigures {
   readonly events: number;
 }
 
@@ -49,8 +44,9 @@ export interface SimOptions {
 export const simStartMs = 1_800_000_000_000;
 const stormMs = 200_000;
 const drainStepMs = 5_000;
-/** Within this the last windows close. */
+/** Windows close within a few of these. */
 const closeMs = 20_000;
+const closeStepsMax = 4;
 const drainMsMax = 400_000;
 const agentsMax = 3;
 const violationsMax = 20;
@@ -123,7 +119,7 @@ class Simulation {
     const broker = happens(this.#prng, 0.6) ? this.#broker : undefined;
     // Some spools are so small that the oldest records have to be given up.
     const spoolBytesMax = happens(this.#prng, 0.5)
-      ? Math.round(spread(this.#prng, 2_000, 20_000))
+      ? Math.round(spread(this.#prng, 4_000, 16_000))
       : 2 ** 28;
     const agent: AgentMachine = new AgentMachine({
       ...{ seed: this.#seed, name, scheduler: this.#scheduler, shortWrites, trace: this.#trace },
@@ -233,12 +229,17 @@ class Simulation {
   }
 
   #isDrained(): boolean {
-    return this.#collector.isUp && this.#agents.every((agent) => agent.isDrained);
+    return this.#isClosed && this.#agents.every((agent) => agent.isDrained);
+  }
+
+  /** The collector runs, and no window is open. */
+  get #isClosed(): boolean {
+    return this.#collector.isUp && this.#collector.core?.windows.openCount === 0;
   }
 
   #undrained(): string {
     const late = this.#agents.filter((agent) => !agent.isDrained);
-    return [...late.map(({ name }) => name), this.#collector.isUp ? "" : "collector"].join(" ");
+    return [...late.map(({ name }) => name), this.#isClosed ? "" : "collector"].join(" ");
   }
 
   /** What was acknowledged has to survive: the oracle judges after one more power cut. */
@@ -246,13 +247,13 @@ class Simulation {
     for (const agent of this.#agents) agent.kill("cutPower");
     this.#collector.kill("cutPower");
     this.#collector.boot();
-    await this.#pass(closeMs);
+    for (let step = 0; step < closeStepsMax && !this.#isClosed; step++) await this.#pass(closeMs);
     const fail = (message: string): void => this.#fail(message);
     const judged = await this.#judge(fail);
     return {
       seed: this.#seed,
       violations: this.#violations,
-      figures: { ...judged, crashes: this.#storm.crashes, events: this.#scheduler.events },
+      figures: { ...judged, ...this.#storm.figures, events: this.#scheduler.events },
     };
   }
 

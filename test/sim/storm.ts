@@ -48,8 +48,25 @@ const restartMs = 2_000;
 /** A crash that waits for an operation comes anyway after this. */
 const armedMsMax = 20_000;
 
+/** How much of it there was. */
+export interface StormFigures {
+  readonly crashes: number;
+  readonly powerCuts: number;
+  readonly partitions: number;
+  readonly badDisks: number;
+  readonly clockJumps: number;
+  readonly brokerKills: number;
+}
+
 export class Storm {
-  crashes = 0;
+  readonly #figures: { -readonly [name in keyof StormFigures]: number } = {
+    crashes: 0,
+    powerCuts: 0,
+    partitions: 0,
+    badDisks: 0,
+    clockJumps: 0,
+    brokerKills: 0,
+  };
   readonly #options: StormOptions;
   readonly #prng: Prng;
   readonly #clocksJump: boolean;
@@ -61,6 +78,10 @@ export class Storm {
     this.#options = options;
     this.#prng = chanceOf(options.seed, "storm");
     this.#clocksJump = happens(this.#prng, clockSeedShare);
+  }
+
+  get figures(): StormFigures {
+    return this.#figures;
   }
 
   get clocksJump(): boolean {
@@ -141,10 +162,12 @@ export class Storm {
 
   #crash(machine: Machine): void {
     if (!machine.isRunning) return;
-    this.crashes++;
+    const how = happens(this.#prng, 0.5) ? "cutPower" : "kill";
+    this.#figures.crashes++;
+    if (how === "cutPower") this.#figures.powerCuts++;
     this.#armed.delete(machine);
     if ("name" in machine) this.#options.oracle.kill(machine.name);
-    machine.kill(happens(this.#prng, 0.5) ? "cutPower" : "kill");
+    machine.kill(how);
     this.#bootIn(machine, spread(this.#prng, 200, downMsMax));
   }
 
@@ -178,6 +201,7 @@ export class Storm {
     const { agents, net, scheduler, trace } = this.#options;
     const lastsMs = spread(this.#prng, 3_000, partitionMsMax);
     const whom = happens(this.#prng, 0.5) ? agents : [this.#prng.pick(agents)];
+    this.#figures.partitions++;
     for (const { name } of whom) {
       trace?.(scheduler.nowMs, name, `is cut off for ${(lastsMs / 1_000).toFixed(1)} s`);
       net.cutOff(name, scheduler.nowMs + lastsMs);
@@ -185,6 +209,7 @@ export class Storm {
   }
 
   #spoil(machine: Machine): void {
+    this.#figures.badDisks++;
     const health: DiskHealth = happens(this.#prng, 0.5) ? "full" : "broken";
     this.#setHealth(machine, health);
     this.#later(spread(this.#prng, 500, downMsMax), () => this.#setHealth(machine, "well"));
@@ -199,6 +224,7 @@ export class Storm {
   #killBroker(broker: SimBroker): void {
     const { trace, scheduler } = this.#options;
     if (!broker.isUp) return;
+    this.#figures.brokerKills++;
     trace?.(scheduler.nowMs, "broker", "is killed");
     broker.kill();
     this.#later(spread(this.#prng, 200, downMsMax), () => {
@@ -208,6 +234,7 @@ export class Storm {
 
   #jump(agent: AgentMachine): void {
     const { trace, scheduler } = this.#options;
+    this.#figures.clockJumps++;
     agent.clockOffsetMs = happens(this.#prng, 0.3)
       ? 0
       : Math.round(between(this.#prng, -clockMsMax, clockMsMax));
