@@ -147,6 +147,8 @@ export interface Excuse {
   readonly agent: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** Spans it had taken by then, by window: what came after the start is no excuse. */
+  readonly takenBefore: ReadonlyMap<number, number>;
 }
 
 export interface Verdict {
@@ -173,8 +175,11 @@ export async function judge(
     sums.counted += have;
     sums.overCount += Math.max(0, have - taken - unsure);
     const lost = Math.max(0, taken - have);
-    if (excuses.some((excuse) => covers(excuse, window))) sums.excusedLoss += lost;
-    else sums.undeclaredLoss += lost;
+    const open = excuses.filter((excuse) => covers(excuse, window));
+    const before = open.map(({ takenBefore }) => takenBefore.get(window.startMs) ?? 0);
+    const excused = Math.min(lost, Math.max(0, ...before));
+    sums.excusedLoss += excused;
+    sums.undeclaredLoss += lost - excused;
   }
   return sums;
 }
