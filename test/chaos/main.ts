@@ -62,7 +62,7 @@ const rows: Readonly<Record<string, ScoreboardRow>> = {
     run: (size) =>
       repetition(
         size === "ci"
-          ? { seconds: 30, delayMsMax: 5_000, seed: 9 }
+          ? { seconds: 20, delayMsMax: 5_000, seed: 9 }
           : { seconds: 600, delayMsMax: 60_000, seed: 9 },
       ),
     defects: repetitionDefects,
