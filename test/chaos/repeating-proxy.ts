@@ -1,4 +1,4 @@
-/** What stands between agents and a collector in R9: it repeats, holds back, and keeps everything. */
+/** Between agents and a collector in R9: it repeats, holds back, and keeps everything that passes. */
 import { createHash } from "node:crypto";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
