@@ -1,4 +1,4 @@
-/** Between agents and a collector in R9: it repeats, holds back, and keeps everything that passes. */
+/** Between agents and a collector in R9: it repeats, holds back, and keeps all that passes. */
 import { createHash } from "node:crypto";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
