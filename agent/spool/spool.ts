@@ -264,7 +264,9 @@ export class Spool {
   async #giveUpFiles(): Promise<void> {
     const { disk, directory, limits, clock, giveUp } = this.#options;
     const nowMs = clock.nowMs();
-    if (nowMs >= this.#roomCheckedMs + roomEveryMs || nowMs < this.#roomCheckedMs) {
+    const isDue = nowMs >= this.#roomCheckedMs + roomEveryMs || nowMs < this.#roomCheckedMs;
+    // Nothing is given up for want of room that has come back meanwhile.
+    if (isDue || this.#isShort) {
       this.#roomCheckedMs = nowMs;
       this.#isShort = await isShortOfRoom(disk, directory).catch(() => false);
     }

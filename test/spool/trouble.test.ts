@@ -230,6 +230,19 @@ describe("a spool that is full", () => {
     expectAccounted(rig);
   });
 
+  test("no more is given up than until there is room again", async () => {
+    const rig = await startRig({ spoolBytesMax: 65_536 });
+    rig.collector.isAway = true;
+    await fill(rig, 20);
+    const before = lostOf(rig);
+    rig.disk.freeBytes = 2 ** 20;
+    while (lostOf(rig) === before) await rig.pass(1);
+    rig.disk.freeBytes = 2 ** 40;
+    const lost = lostOf(rig);
+    await rig.pass(5);
+    expect(lostOf(rig)).toBe(lost);
+  });
+
   test("a filesystem with little room is given back what can be", async () => {
     const rig = await startRig({ spoolBytesMax: 65_536 });
     rig.collector.isAway = true;
