@@ -13,7 +13,7 @@ import { judge, startSender, windowMs } from "./oracle.ts";
 const agents = 3;
 const sealedAfterMs = windowMs + 6_000;
 const drainMs = 90_000;
-const steadyMs = 20_000;
+const steadyMs = 15_000;
 const sampleEveryMs = 20;
 /** One of so many kills waits for a file that is being put in place. */
 const insideEvery = 3;
@@ -103,4 +103,27 @@ function rssOrNone(read: () => number): number {
   }
 }
 
-export const collectorKillsDefects: readonly RowDefect[] = [];
+export const collectorKillsDefects: readonly RowDefect[] = [
+  {
+    name: "a record that a stored window holds already is added again at a start",
+    caughtBy: "overCount",
+    patches: [
+      {
+        file: "collector/ingest/ingest.js",
+        find: "lsn <= store.storedLsn(window)",
+        replace: "lsn < 0",
+      },
+    ],
+  },
+  {
+    name: "open windows are not made again from the log",
+    caughtBy: "undeclaredLoss",
+    patches: [
+      {
+        file: "collector/ingest/ingest.js",
+        find: "lsn <= store.storedLsn(window)",
+        replace: "lsn > 0",
+      },
+    ],
+  },
+];

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { createPrng } from "../../base/prng.ts";
 import { type BruntProcess, portOf, startBrunt } from "../processes/brunt-process.ts";
 import { pause, until } from "../processes/wait.ts";
-import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
+import { noRow, type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { metricOf } from "./fleet.ts";
 import { startSender } from "./oracle.ts";
 import { appliedRecords, startLoneCollector, startStream } from "./single-stream.ts";
@@ -204,13 +204,18 @@ function mountImage(image: string, mount: string): void {
 
 export const powerCutsDefects: readonly RowDefect[] = [
   {
-    name: "a batch is acknowledged, and a record taken for safe, before it is synced",
+    name: "a batch is acknowledged before it is synced",
     caughtBy: "acknowledgedLost",
     patches: [{ file: "base/journal.js", find: "await this.#file.datasync();", replace: "" }],
   },
   {
-    name: "a spool's new file is not synced",
+    name: "a record is taken for safe before it is synced",
     caughtBy: "spooledLost",
     patches: [{ file: "base/journal.js", find: "await this.#file.datasync();", replace: "" }],
+  },
+  {
+    name: "a hash key is not synced, and its agent does not start again",
+    caughtBy: noRow,
+    patches: [{ file: "cli/hash-key.js", find: "sync(temporary);", replace: "" }],
   },
 ];
