@@ -129,6 +129,11 @@ function judgeAgent(
   // Taken by the collector, but for windows that are too far from its own time.
   const aside = sum(streams, ({ asideSpans }) => asideSpans);
   const atRisk = sum(taken, ([, each]) => each.atRisk);
+  const applied = sum(streams, ({ appliedSpans }) => appliedSpans) - aside;
+  const here = sum(taken, ([key]) => stored.get(key)?.spans ?? 0);
+  if (applied !== here) {
+    options.fail(`${name}: ${applied} spans are applied, ${here} are stored`);
+  }
   if (lost + aside > missing) {
     options.fail(
       `${name}: ${lost} spans are declared lost and ${aside} put aside, only ${missing} are missing`,

@@ -63,6 +63,19 @@ describe.each(["kill", "cutPower"] as const)("%s", (how) => {
     });
   });
 
+  test("an agent whose disk had refused was listening all the same", async () => {
+    const rig = await startRig();
+    rig.disk.writeError = new Error("EIO");
+    for (let window = 0; window < 3; window++) await rig.window(3);
+    await rig.pass(6);
+    rig.disk.writeError = undefined;
+    await rig.pass(7);
+    rig.ingest(2);
+    await rig.restart(how);
+    await rig.pass(10);
+    expect(rig.collector.heard.filter(({ kind }) => kind === "gap")).toHaveLength(1);
+  });
+
   test("an agent that had nothing to tell was listening all the same", async () => {
     const rig = await startRig();
     await rig.window(3);
