@@ -46,7 +46,7 @@ export async function agentKills({ kills, seed }: KillOptions): Promise<Row> {
   }
   for (const sender of senders) await sender.stop();
   await pause(windowMs + graceMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const sent = senders.flatMap((sender) => sender.sent);
   const verdict = await judge(sent, excuses, fleet.counted);
   const gapMissingMs = await missingGap(fleet, downs);

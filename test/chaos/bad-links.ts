@@ -1,4 +1,7 @@
-/** R8: a link that loses three packets in ten, one of a megabit, one that dies without a word. */
+/**
+ * R8: a link that loses three packets in ten, one of a megabit, one whose far end goes down, which
+ * the near one may notice, and one that dies without a word.
+ */
 import { pause, until } from "../processes/wait.ts";
 import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { type Fleet, metricOf, type Part, startFleet } from "./fleet.ts";
@@ -23,6 +26,7 @@ const impairments: readonly Impairment[] = [
   { lossPercent: 30 },
   { kilobitsPerSecond: 1_000 },
   "down",
+  "cut",
 ];
 
 export async function badLinks({ world, secondsEach }: BadLinkOptions): Promise<Row> {
@@ -51,7 +55,7 @@ async function impairAll(fleet: Fleet, { world, secondsEach }: BadLinkOptions): 
     const failed = await Promise.all(fleet.agents.map(failuresOf));
     world.impair(impairment);
     const sinceMs = Date.now();
-    if (impairment === "down") {
+    if (impairment === "down" || impairment === "cut") {
       const areNoticed = fleet.agents.map((agent, at) =>
         until(`${agent.name} notices`, async () => (await failuresOf(agent)) > (failed[at] ?? 0), {
           withinMs: halfOpenMsMax * 3,
@@ -59,7 +63,7 @@ async function impairAll(fleet: Fleet, { world, secondsEach }: BadLinkOptions): 
         }),
       );
       await Promise.all(areNoticed);
-      worst.halfOpenMs = Date.now() - sinceMs;
+      worst.halfOpenMs = Math.max(worst.halfOpenMs, Date.now() - sinceMs);
     }
     await pause(Math.max(0, secondsEach * 1_000 - (Date.now() - sinceMs)));
     worst.growthBytes = Math.max(worst.growthBytes, growth());
@@ -73,7 +77,7 @@ async function impairAll(fleet: Fleet, { world, secondsEach }: BadLinkOptions): 
   }
   for (const sender of senders) await sender.stop();
   await pause(windowMs + sealedAfterMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const sent = senders.flatMap((sender) => sender.sent);
   const verdict = await judge(sent, [], fleet.counted);
   const { growthBytes, ...times } = worst;

@@ -32,13 +32,14 @@ export async function collectorKills(options: { kills: number; seed: number }): 
     }),
   );
   await pause(steadyMs);
-  const steady = fleet.collector.process.rssBytes();
+  let steady = fleet.collector.process.rssBytes();
   let recovering = 0;
   let inside = 0;
   const readyMs: number[] = [];
   for (let kill = 0; kill < options.kills; kill++) {
     if (kill % insideEvery > 0) await pause(200 + prng.integer(5_000));
     else if (await beginsFile(fleet.collector)) inside++;
+    steady = Math.max(steady, fleet.collector.process.rssBytes());
     await fleet.collector.kill("SIGKILL");
     const starting = fleet.collector.start();
     const sample = setInterval(() => {
@@ -52,7 +53,7 @@ export async function collectorKills(options: { kills: number; seed: number }): 
   }
   for (const sender of senders) await sender.stop();
   await pause(sealedAfterMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const verdict = await judge(
     senders.flatMap(({ sent }) => sent),
     [],

@@ -125,7 +125,7 @@ async function fillAll(fleet: Fleet, disks: Disks, refusedMs: number) {
   );
   for (const sender of senders) await sender.stop();
   await pause(windowMs + sealedAfterMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const sent = senders.flatMap((sender) => sender.sent);
   const verdict = await judge(sent, [], fleet.counted);
   const { streams } = await fleet.ledger();

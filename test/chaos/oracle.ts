@@ -7,6 +7,7 @@
  */
 import { Agent as HttpAgent, request } from "node:http";
 import { fixtureStartMs, requestOf } from "../agent/fixture.ts";
+import { pause } from "../processes/wait.ts";
 
 export const windowMs = 10_000;
 
@@ -162,6 +163,9 @@ export interface Verdict {
   readonly excusedLoss: number;
 }
 
+const patienceMsMax = 5_000;
+const againMs = 250;
+
 /** Compares window by window; `counted` is what the collector has of one. */
 export async function judge(
   sent: readonly Sent[],
@@ -169,8 +173,14 @@ export async function judge(
   counted: (window: Window) => Promise<number>,
 ): Promise<Verdict> {
   const sums = { taken: 0, counted: 0, overCount: 0, undeclaredLoss: 0, excusedLoss: 0 };
+  let patienceMs = patienceMsMax;
   for (const { taken, unsure, ...window } of sent) {
-    const have = await counted(window);
+    let have = await counted(window);
+    for (; patienceMs > 0 && have < taken; patienceMs -= againMs) {
+      // What came late to a closed window is in its next revision.
+      await pause(againMs);
+      have = await counted(window);
+    }
     sums.taken += taken;
     sums.counted += have;
     sums.overCount += Math.max(0, have - taken - unsure);

@@ -53,7 +53,7 @@ async function cutAll(fleet: Fleet, { world, cutSeconds }: PartitionOptions): Pr
   }
   for (const sender of senders) await sender.stop();
   await pause(windowMs + sealedAfterMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const incidents = JSON.parse(
     await world.readAtCollector(`${urlOf(fleet, world)}/api/v1/incidents`),
   ) as Incident[];

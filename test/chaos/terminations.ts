@@ -63,7 +63,7 @@ async function endAgents({ terminations: count, seed }: TerminationOptions) {
   }
   for (const sender of senders) await sender.stop();
   await pause(windowMs + sealedAfterMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const verdict = await judge(
     senders.flatMap(({ sent }) => sent),
     [],

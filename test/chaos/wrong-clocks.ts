@@ -85,7 +85,7 @@ async function runClocks(
   const crashes = fleet.agents.filter(({ process }) => process.child.exitCode !== null).length;
   for (const { stop } of senders) await stop();
   await pause(windowMs + sealedAfterMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const sent = senders.flatMap((one) => one.sent);
   const judged = await judgeAll(fleet, sent);
   return rowOf({
