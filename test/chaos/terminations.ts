@@ -84,6 +84,11 @@ export const terminationsDefects: readonly RowDefect[] = [
     caughtBy: "drainMs",
     patches: [
       { file: "agent/outlet.js", find: "drainMsMax = 8_000", replace: "drainMsMax = 60_000" },
+      {
+        file: "agent/export/http-link.js",
+        find: "timeoutMsDefault = 10_000",
+        replace: "timeoutMsDefault = 30_000",
+      },
     ],
   },
   {
