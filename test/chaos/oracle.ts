@@ -163,7 +163,7 @@ export interface Verdict {
   readonly excusedLoss: number;
 }
 
-const patienceMsMax = 5_000;
+const patienceMsMax = 15_000;
 const againMs = 250;
 
 /** Compares window by window; `counted` is what the collector has of one. */
@@ -175,21 +175,21 @@ export async function judge(
   const sums = { taken: 0, counted: 0, overCount: 0, undeclaredLoss: 0, excusedLoss: 0 };
   let patienceMs = patienceMsMax;
   for (const { taken, unsure, ...window } of sent) {
+    const open = excuses.filter((excuse) => covers(excuse, window));
+    const before = open.map(({ takenBefore }) => takenBefore.get(window.startMs) ?? 0);
+    const excusable = Math.max(0, ...before);
     let have = await counted(window);
-    for (; patienceMs > 0 && have < taken; patienceMs -= againMs) {
+    for (; patienceMs > 0 && have < taken - excusable; patienceMs -= againMs) {
       // What came late to a closed window is in its next revision.
       await pause(againMs);
       have = await counted(window);
     }
+    const lost = Math.max(0, taken - have);
     sums.taken += taken;
     sums.counted += have;
     sums.overCount += Math.max(0, have - taken - unsure);
-    const lost = Math.max(0, taken - have);
-    const open = excuses.filter((excuse) => covers(excuse, window));
-    const before = open.map(({ takenBefore }) => takenBefore.get(window.startMs) ?? 0);
-    const excused = Math.min(lost, Math.max(0, ...before));
-    sums.excusedLoss += excused;
-    sums.undeclaredLoss += lost - excused;
+    sums.excusedLoss += Math.min(lost, excusable);
+    sums.undeclaredLoss += Math.max(0, lost - excusable);
   }
   return sums;
 }
