@@ -49,7 +49,7 @@ const rows: Readonly<Record<string, ScoreboardRow>> = {
   R7: {
     run: (size) =>
       inWorldOfItsOwn("R7", (world) =>
-        partitions({ world, cutSeconds: size === "ci" ? [30] : [60, 600] }),
+        partitions({ world, cutSeconds: size === "ci" ? [45] : [60, 600] }),
       ),
     defects: partitionsDefects,
   },
