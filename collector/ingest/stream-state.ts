@@ -145,6 +145,10 @@ export function applyHeartbeat(
 }
 
 function hear(stream: StreamState, header: BatchHeader, receivedMs: number): void {
+  // A late heartbeat of a killed process may know of records that went with it.
+  const isNewest =
+    header.seq > stream.lastSeq ||
+    (header.seq === stream.lastSeq && header.watermarkMs >= stream.watermarkMs);
   stream.heardMs = Math.max(stream.heardMs, receivedMs);
   // A clock that is ahead says nothing about what is still to come by ours.
   if (header.watermarkMs <= receivedMs + clockSkewMs) {
@@ -154,7 +158,7 @@ function hear(stream: StreamState, header: BatchHeader, receivedMs: number): voi
   stream.hashKeyId = header.hashKeyId;
   stream.agent = header.agent;
   // By number, not by size: an agent that lost records it had in memory alone goes on with fewer.
-  if (header.seq >= stream.lastSeq) {
+  if (isNewest) {
     stream.lastSeq = header.seq;
     stream.streamSpans = header.streamSpans;
   }
