@@ -39,8 +39,9 @@ export interface StreamState {
   asideSpans: number;
   lostRecords: number;
   /**
-   * 1 once a record came under a number that another has: two processes numbered records by
-   * themselves, so that no sum of one of them is what the stream should amount to.
+   * 1 once a record came under a number that another has, or under one that a later heartbeat
+   * knew nothing of: two processes numbered records by themselves, so that no sum of one of them
+   * is what the stream should amount to.
    */
   forks: number;
   readonly lostSpans: Map<LossCause, number>;
@@ -113,6 +114,8 @@ export function applyRecord(stream: StreamState, record: DurableRecord): void {
     stream.appliedSpans += batch.counts.spans;
     if (record.aside) stream.asideSpans += batch.counts.spans;
   }
+  // Whoever was heard since knew nothing of this number: it is an earlier, killed process's.
+  if (batch.seq > stream.lastSeq && batch.watermarkMs < stream.watermarkMs) stream.forks = 1;
   stream.appliedRecords++;
   stream.intervals = addNumbers(stream.intervals, numbersOf(batch));
   stream.digests.set(batch.seq, digest);
