@@ -43,6 +43,8 @@ const operationsMax = 40;
 /** What is done in the wrong order with files shows only just then. */
 const riskyOperations: ReadonlySet<DiskOperationName> = new Set(["rename", "remove", "open w"]);
 const riskyShare = 0.02;
+/** An agent does so once in many seconds, a collector many times in one. */
+const riskyAgentShare = 0.1;
 const riskyOperationsMax = 6;
 const restartMs = 2_000;
 /** A crash that waits for an operation comes anyway after this. */
@@ -126,7 +128,7 @@ export class Storm {
 
   #armAfter(machine: Machine, operation: DiskOperationName): void {
     if (this.#isOver || !riskyOperations.has(operation)) return;
-    if (!happens(this.#prng, riskyShare)) return;
+    if (!happens(this.#prng, "name" in machine ? riskyAgentShare : riskyShare)) return;
     this.#armed.set(machine, this.#prng.integer(riskyOperationsMax));
   }
 
