@@ -105,7 +105,8 @@ export class Sender {
   /** To be called every second; `moved` when the watermark did and no record says so. */
   tick(nowMs: number, moved: boolean): void {
     this.pump();
-    if (!this.#isUp || this.#options.queue.totals.records > 0) return;
+    // Records that wait for an answer to a heartbeat must not keep it from being asked.
+    if (!this.#isUp || this.#options.queue.sending > 0) return;
     const isDue = moved || nowMs >= this.#lastSentMs + heartbeatMs || nowMs < this.#lastSentMs;
     if (isDue) this.#beat();
   }
