@@ -88,6 +88,7 @@ export class Delivery {
       chance: () => (randomBytes(1)[0] as number) / 256,
       read: (entry) => this.spool.read(entry),
       heartbeat: () => this.book.heartbeat(),
+      waitsForAnswer: () => this.#keeper.hasBlind,
       onRequest: (entry) => this.#onRequest(entry),
       onAcknowledged: (entry) => this.#keeper.settle(entry),
       onUnreadable: (entry) => this.#giveUp([entry], "corrupt"),
