@@ -32,11 +32,15 @@ export class StreamKeeper {
   readonly #options: StreamKeeperOptions;
   #missing: { readonly streamId: string; readonly records: readonly LostRecord[] } | undefined;
   /** There may be records that were numbered blindly, which wait to be confirmed. */
-  hasBlind = false;
+  #hasBlind = false;
   #isCertifying = false;
 
   constructor(options: StreamKeeperOptions) {
     this.#options = options;
+  }
+
+  get hasBlind(): boolean {
+    return this.#hasBlind;
   }
 
   /** Goes on with the stream of a spool, unless another one is `isInUse` already. */
@@ -45,14 +49,14 @@ export class StreamKeeper {
     const { book, queue, log } = this.#options;
     if (!isInUse) book.goOn(stream, watermarkMs);
     if (missing.length > 0) this.#missing = { streamId: stream.streamId, records: missing };
-    this.hasBlind = true;
+    this.#hasBlind = true;
     this.#releaseForeign();
     const { records, spans } = queue.totals;
     log.info("the spool was recovered", { streamId: stream.streamId, records, spans });
   }
 
   onAdded(entry: SpoolEntry): void {
-    this.hasBlind ||= entry.isBlind;
+    this.#hasBlind ||= entry.isBlind;
   }
 
   /** The first payload of a new spool file. */
@@ -115,7 +119,7 @@ export class StreamKeeper {
 
   /** Tries again what a failing disk did not let happen; every second. */
   tick(): void {
-    if (this.hasBlind) void this.#certify();
+    if (this.#hasBlind) void this.#certify();
   }
 
   #compare(have: NumberSet, settledBefore: NumberSet): void {
@@ -140,8 +144,8 @@ export class StreamKeeper {
     const blind = [...queue.held()].filter(
       (entry) => entry.isBlind && entry.facts.streamId === streamId,
     );
-    this.hasBlind = blind.length > 0;
-    if (!this.hasBlind) return;
+    this.#hasBlind = blind.length > 0;
+    if (!this.#hasBlind) return;
     this.#isCertifying = true;
     const isDurable = await note(encodeSpoolCertain({ streamId, seq: lastSeq }));
     this.#isCertifying = false;

@@ -2,10 +2,24 @@
  * Defects of delivery that the simulator has to tell, each what a design without one of the guards
  * would do. Where several guards stand against one of them, all of them are taken out.
  */
-import type { SeededDefect } from "../seeded-defect.ts";
+import type { Patch, SeededDefect } from "../seeded-defect.ts";
 
 /** Of a record visited in the log: written again at a start, it has the number it had. */
 const isNewByLsn = '(lsn <= (this.lastLsn ?? 0) ? "duplicate" : ((this.lastLsn = lsn), "new"))';
+
+/** What the records of the log say of numbers that are there. */
+const notReadAtAStart: readonly Patch[] = [
+  {
+    file: "collector/ingest/ingest.js",
+    find: "streams.know({ ...batch, digest })",
+    replace: isNewByLsn,
+  },
+  {
+    file: "collector/ingest/ingest.js",
+    find: "streams.add({ batch, digest, receivedMs, aside });",
+    replace: "",
+  },
+];
 
 export const mutants: readonly SeededDefect[] = [
   {
@@ -51,33 +65,13 @@ export const mutants: readonly SeededDefect[] = [
         find: "state.length > 0 && !streams.decode(state)",
         replace: "false",
       },
-      {
-        file: "collector/ingest/ingest.js",
-        find: "streams.know({ ...batch, digest })",
-        replace: isNewByLsn,
-      },
-      {
-        file: "collector/ingest/ingest.js",
-        find: "streams.add({ batch, digest, receivedMs, aside });",
-        replace: "",
-      },
+      ...notReadAtAStart,
     ],
   },
   {
     // It is saved with the head of each log file, and what the records behind it say is not read.
     name: "the dedupe table is saved apart from the data",
-    patches: [
-      {
-        file: "collector/ingest/ingest.js",
-        find: "streams.know({ ...batch, digest })",
-        replace: isNewByLsn,
-      },
-      {
-        file: "collector/ingest/ingest.js",
-        find: "streams.add({ batch, digest, receivedMs, aside });",
-        replace: "",
-      },
-    ],
+    patches: [...notReadAtAStart],
   },
   {
     // The collector's log is synced with every sixteenth write.

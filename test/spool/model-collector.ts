@@ -25,7 +25,7 @@ export type Refuse = (batch: SketchBatch) => string | undefined;
 
 export class ModelCollector implements CollectorLink {
   isAway = false;
-  /** Answers to records that do not arrive, from now on. */
+  /** Answers that do not arrive, from now on. */
   answersLost = 0;
   refuse: Refuse = () => undefined;
   retryAfterMs: number | undefined;
@@ -61,7 +61,7 @@ export class ModelCollector implements CollectorLink {
     }
     const stream = this.#streamOf(batch.streamId);
     this.#apply(stream, batch, createHash("sha256").update(bytes).digest("hex"));
-    if (this.answersLost > 0 && batch.kind !== "heartbeat") {
+    if (this.answersLost > 0) {
       this.answersLost--;
       throw new OperationalError("COLLECTOR_UNREACHABLE", "lost", { retryable: true });
     }
