@@ -28,6 +28,8 @@ export interface AgentCore {
   /** Seals every window into the spool and sends what it can in a bounded time. */
   shutdown(): Promise<void>;
   ledger(): AgentLedger;
+  /** Why it does less than it should; undefined when all is well. */
+  degraded(): string | undefined;
 }
 
 const tableKeySize = 16;
@@ -95,6 +97,10 @@ class RunningCore implements AgentCore {
 
   ledger(): AgentLedger {
     return this.#outlet.ledger(this.#pipeline.openSpans);
+  }
+
+  degraded(): string | undefined {
+    return this.#outlet.degraded();
   }
 
   async #close(): Promise<void> {

@@ -90,7 +90,9 @@ class RunningAgent implements Agent {
     const { clock, meter, log } = this.#settings;
     const ingest = (bytes: Uint8Array): Result<Ingested> => this.#core.ingest(bytes);
     const renderMetrics = (): string => renderPrometheus(meter);
-    this.#receivers = await openReceivers({ config, clock, meter, ingest, renderMetrics });
+    const degraded = (): string | undefined => this.#core.degraded();
+    const shared = { config, clock, meter, ingest, renderMetrics, degraded };
+    this.#receivers = await openReceivers(shared);
     const { grpc, http } = this.#receivers.ports;
     log.info("agent listens", { host: config.host, grpcPort: grpc, httpPort: http });
   }

@@ -51,6 +51,7 @@ export class Outlet {
   /** The newest watermark that was said in a record or a heartbeat. */
   #saidMs: number;
   #markedMs: number;
+  #isSpoolFailing = false;
   #opening: Promise<void> | undefined;
   #isNumbered = false;
   /** Windows sealed before the stream was known; a second's worth. */
@@ -116,13 +117,23 @@ export class Outlet {
     if (!this.#isNumbered) return;
     const nowMs = this.#options.settings.clock.nowMs();
     this.#delivery.tick(nowMs, hasMoved);
-    if (nowMs >= this.#markedMs + markMs || nowMs < this.#markedMs) this.#mark(nowMs);
+    const isDue = nowMs >= this.#markedMs + markMs || nowMs < this.#markedMs;
+    const wasFailing = this.#isSpoolFailing;
+    this.#isSpoolFailing = this.#delivery.spool.state === "failing";
+    // What was delivered from memory meanwhile is on no disk to say that we were listening.
+    if (isDue || (wasFailing && !this.#isSpoolFailing)) this.#mark(nowMs);
   }
 
   /** Whether the collector has taken nothing for so long that bytes are to be saved. */
   isAway(): boolean {
     const nowMs = this.#options.settings.clock.nowMs();
     return this.#delivery.sender.awayMs(nowMs) >= awayMsMin;
+  }
+
+  /** Why records are less safe than they should be; undefined when they are not. */
+  degraded(): string | undefined {
+    const isFailing = this.#delivery.spool.state === "failing";
+    return isFailing ? "the spool's disk refuses, records are kept in memory" : undefined;
   }
 
   /** Resolves once every record so far was acknowledged, declared lost, or failed once more. */

@@ -73,10 +73,9 @@ export async function openJournal(
   const scan = scanRecords(bytes);
   const file = await disk.open(path, "r+");
   try {
-    if (scan.endOffset < bytes.length) {
-      await file.truncate(scan.endOffset);
-      await file.datasync();
-    }
+    if (scan.endOffset < bytes.length) await file.truncate(scan.endOffset);
+    // What a killed process wrote last is read, and would be gone after a power cut all the same.
+    await file.datasync();
   } catch (cause) {
     await file.close();
     throw cause;

@@ -1,5 +1,14 @@
 /** The key that customers are hashed with: made once, kept where only its owner can read it. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { OperationalError } from "../base/errors.ts";
 
@@ -13,9 +22,33 @@ export function ensureHashKey(path: string, randomBytes: (size: number) => Uint8
   attempt(path, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }));
   if (existsSync(path)) return `file:${path}`;
   const key = Buffer.from(randomBytes(keySize)).toString("hex");
-  // Exclusive, so that of two starts at one time one makes the key and the other one fails.
-  attempt(path, () => writeFileSync(path, `${key}\n`, { mode: 0o600, flag: "wx" }));
+  attempt(path, () => makeWhole(path, `${key}\n`));
   return `file:${path}`;
+}
+
+/**
+ * After a power cut the file is there whole or not at all, for with half a key nothing starts. Of
+ * two starts at one time one makes it, as a link does not replace, and the other one fails.
+ */
+function makeWhole(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    sync(temporary);
+    linkSync(temporary, path);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+  sync(dirname(path));
+}
+
+function sync(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function attempt(path: string, work: () => void): void {

@@ -44,8 +44,8 @@ export interface Nack {
 export type BatchAnswer = {
   readonly streamId: string;
   readonly seq: number;
-  /** It answers a heartbeat, which goes under the number of the stream's last record. */
-  readonly heartbeat?: true;
+  /** It answers a heartbeat, which goes under the number of its last record: its question. */
+  readonly heartbeat?: number;
 } & ({ readonly ack: Ack } | { readonly nack: Nack });
 
 /**
@@ -142,12 +142,15 @@ export function parseNack(raw: unknown): Result<Nack> {
 
 export function parseBatchAnswer(raw: unknown): Result<BatchAnswer> {
   if (!isFields(raw)) return refuse("BATCH_INVALID", "answer must be an object");
-  const { streamId, seq } = raw;
+  const { streamId, seq, heartbeat } = raw;
   if (typeof streamId !== "string" || !/^[0-9a-f]{32}$/.test(streamId)) {
     return refuse("BATCH_INVALID", "streamId must be 32 lower-case hex digits");
   }
   if (!isCount(seq)) return refuse("BATCH_INVALID", "seq must be a whole number from 0");
-  const batch = { streamId, seq, ...(raw.heartbeat === true ? { heartbeat: true as const } : {}) };
+  if (heartbeat !== undefined && !isCount(heartbeat)) {
+    return refuse("BATCH_INVALID", "heartbeat must be a whole number from 0");
+  }
+  const batch = { streamId, seq, ...(heartbeat === undefined ? {} : { heartbeat }) };
   if (raw.ack !== undefined) {
     const ack = parseAck(raw.ack);
     return ack.ok ? ok({ ...batch, ack: ack.value }) : ack;

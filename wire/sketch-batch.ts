@@ -6,7 +6,7 @@
  *   u8 version, u8 kind (0 heartbeat, 1 window, 2 tombstone, 3 gap)
  *   16 bytes stream id, varint seq, varint streamSpans, string agent, varint watermarkMs,
  *   string hashKeyId, varint thresholdsRevision, varint windowLengthMs
- *   heartbeat   varint oldestSeq
+ *   heartbeat   varint oldestSeq, varint question
  *   window      the content of window-content.ts
  *   tombstone   u8 cause, the records of lost-records.ts
  *   gap         varint gapFromMs, varint gapToMs
@@ -86,6 +86,11 @@ export interface HeartbeatBatch extends BatchHeader {
   readonly kind: "heartbeat";
   /** The oldest record the agent still holds; one more than `seq` when it holds none. */
   readonly oldestSeq: number;
+  /**
+   * Any number below 2^32, another each time. An answer that comes without a connection of its own
+   * names it: one to an earlier process says what was so then.
+   */
+  readonly question: number;
 }
 
 /** A record with a number of its own, to be applied exactly once. */
@@ -103,6 +108,7 @@ const batchVersion = 1;
 /** In the order of their codes in the bytes. */
 const kinds = ["heartbeat", "window", "tombstone", "gap"] as const;
 const streamIdSize = 16;
+const questionEnd = 2 ** 32;
 
 /** The bytes of a batch; its half-edges' keys are those of its cube. */
 export function encodeSketchBatch(batch: SketchBatch): Uint8Array {
@@ -119,23 +125,30 @@ export function encodeSketchBatch(batch: SketchBatch): Uint8Array {
     assert(batch.gapFromMs < batch.gapToMs, "a gap lasts");
     writeCount(writer, batch.gapFromMs);
     writeCount(writer, batch.gapToMs);
-  } else writeCount(writer, batch.oldestSeq);
+  } else {
+    writeCount(writer, batch.oldestSeq);
+    writeCount(writer, batch.question);
+  }
   return writer.finish();
 }
 
 /** Who sent a batch and which it is: what can be answered even when its content cannot be read. */
 export interface BatchHead extends BatchHeader {
   readonly kind: SketchBatch["kind"];
+  /** A heartbeat's; undefined for a record. */
+  readonly question: number | undefined;
 }
 
-/** The head alone; what follows it is not looked at. */
+/** The head alone; what follows it is not looked at, but for a heartbeat's question. */
 export function decodeBatchHead(bytes: Uint8Array): Result<BatchHead> {
   const reader = createByteReader(bytes);
   const kind = readKind(reader);
   if (!kind.ok) return kind;
   const header = readHeader(reader, kind.value);
+  const isHeartbeat = kind.value === "heartbeat";
+  const question = isHeartbeat ? readHeartbeat(reader, header).question : undefined;
   if (reader.problem !== undefined) return refuse("BATCH_INVALID", `batch ${reader.problem}`);
-  return ok({ kind: kind.value, ...header });
+  return ok({ kind: kind.value, ...header, question });
 }
 
 /** A batch, or why the bytes are none; reads no more than `limits` and the bytes justify. */
@@ -245,5 +258,7 @@ function readHeartbeat(reader: ByteReader, header: BatchHeader): HeartbeatBatch 
   if (oldestSeq < 1 || oldestSeq > header.seq + 1) {
     reader.reject(`has oldest record ${oldestSeq}, not from 1 to ${header.seq + 1}`);
   }
-  return { kind: "heartbeat", ...header, oldestSeq };
+  const question = reader.varint();
+  if (question >= questionEnd) reader.reject(`has question ${question}, not below 2^32`);
+  return { kind: "heartbeat", ...header, oldestSeq, question };
 }

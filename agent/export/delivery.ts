@@ -30,6 +30,7 @@ interface PendingLoss {
 }
 
 const streamIdSize = 16;
+const questionSize = 4;
 /** Losses in memory are declared together; so many at the latest. */
 const pendingMax = 4_096;
 const msPerHour = 3_600_000;
@@ -59,6 +60,7 @@ export class Delivery {
       hashKeyId,
       recordBytesMax: config.recordBytesMax,
       createStreamId: () => Buffer.from(randomBytes(streamIdSize)).toString("hex"),
+      createQuestion: () => Buffer.from(randomBytes(questionSize)).readUInt32BE(),
       nowMs: () => clock.nowMs(),
       told: options.told,
       add: (entry) => this.#add(entry),
@@ -86,6 +88,7 @@ export class Delivery {
       chance: () => (randomBytes(1)[0] as number) / 256,
       read: (entry) => this.spool.read(entry),
       heartbeat: () => this.book.heartbeat(),
+      waitsForAnswer: () => this.#keeper.hasBlind,
       onRequest: (entry) => this.#onRequest(entry),
       onAcknowledged: (entry) => this.#keeper.settle(entry),
       onUnreadable: (entry) => this.#giveUp([entry], "corrupt"),

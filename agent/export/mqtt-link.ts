@@ -64,7 +64,8 @@ export function createMqttLink(settings: MqttLinkSettings): MqttLink {
 interface Send {
   readonly streamId: string;
   readonly seq: number;
-  readonly isHeartbeat: boolean;
+  /** A heartbeat's; undefined for a record. */
+  readonly question: number | undefined;
   readonly record: Uint8Array;
   /** Nothing was sent under its number before. */
   readonly isFirst: boolean;
@@ -125,10 +126,9 @@ class BrokerLink implements MqttLink {
       const message = `${sendsMax} batches wait for the collector's answer, no more may`;
       throw new OperationalError("OVERLOADED", message, { retryable: true });
     }
-    const { streamId, seq, kind } = head.value;
-    const isHeartbeat = kind === "heartbeat";
-    const isFirst = this.#isFirst(streamId, seq, isHeartbeat);
-    return this.#sendAndWait({ streamId, seq, isHeartbeat, isFirst, record }, withinMs);
+    const { streamId, seq, question } = head.value;
+    const isFirst = this.#isFirst(streamId, seq, question !== undefined);
+    return this.#sendAndWait({ streamId, seq, question, isFirst, record }, withinMs);
   }
 
   async thresholds(): Promise<Thresholds> {
@@ -145,11 +145,11 @@ class BrokerLink implements MqttLink {
     const before = this.#newest?.streamId === streamId ? this.#newest.seq : undefined;
     const isKnown = before !== undefined || isHeartbeat;
     this.#newest = { streamId, seq: isKnown ? Math.max(before ?? 0, seq) : undefined };
-    return !isHeartbeat && before !== undefined && seq > before;
+    return isHeartbeat || (before !== undefined && seq > before);
   }
 
   #sendAndWait(
-    batch: Pick<Send, "streamId" | "seq" | "isHeartbeat" | "isFirst" | "record">,
+    batch: Pick<Send, "streamId" | "seq" | "question" | "isFirst" | "record">,
     withinMs: number,
   ): Promise<Ack> {
     return new Promise((resolve, reject) => {
@@ -176,7 +176,7 @@ class BrokerLink implements MqttLink {
       });
       this.#sends.add(send);
       if (this.#session.isUp) this.#publish(send);
-      else if (send.isHeartbeat) this.#session.hurry();
+      else if (send.question !== undefined) this.#session.hurry();
     });
   }
 
@@ -218,14 +218,14 @@ class BrokerLink implements MqttLink {
       this.#metrics.malformed.add();
       return;
     }
-    const { streamId, seq, heartbeat = false } = answer.value;
+    const { streamId, seq, heartbeat } = answer.value;
     let matched = false;
     for (const send of [...this.#sends]) {
       if (send.streamId !== streamId) continue;
-      const isIt = send.seq === seq && send.isHeartbeat === heartbeat;
+      const isIt = send.seq === seq && send.question === heartbeat;
       if ("ack" in answer.value) {
         const { ack } = answer.value;
-        const isCovered = !send.isHeartbeat && hasNumber(ack, send.seq);
+        const isCovered = send.question === undefined && hasNumber(ack, send.seq);
         if (!isIt && !isCovered) continue;
         send.resolve(isIt && send.isFirst ? ack : { ...ack, isUntimed: true });
       } else {

@@ -27,6 +27,8 @@ export interface RecordBookOptions {
   readonly hashKeyId: string;
   readonly recordBytesMax: number;
   createStreamId(): string;
+  /** Below 2^32, another each time. */
+  createQuestion(): number;
   /** Epoch milliseconds by our clock. */
   nowMs(): number;
   /** Up to when all windows are delivered, and the newest thresholds. */
@@ -163,6 +165,7 @@ export class RecordBook {
     return encodeSketchBatch({
       kind: "heartbeat",
       oldestSeq: Math.min(oldestSeq, said.seq + 1),
+      question: this.#options.createQuestion(),
       ...told,
       ...(isBlind ? { watermarkMs: Math.min(told.watermarkMs, this.#listenedMs) } : {}),
       ...this.#names(0),

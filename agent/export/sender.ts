@@ -27,6 +27,8 @@ export interface SenderOptions {
   /** The bytes of a record; undefined when it cannot be read any more. */
   read(entry: SpoolEntry): Promise<Uint8Array | undefined>;
   heartbeat(): Uint8Array;
+  /** There are records that may go only once a heartbeat is answered. */
+  waitsForAnswer(): boolean;
   /** Called before a request, a heartbeat without an entry; what it gives takes the answer. */
   onRequest(entry: SpoolEntry | undefined): (ack: Ack) => void;
   onAcknowledged(entry: SpoolEntry): void;
@@ -105,7 +107,11 @@ export class Sender {
   /** To be called every second; `moved` when the watermark did and no record says so. */
   tick(nowMs: number, moved: boolean): void {
     this.pump();
-    if (!this.#isUp || this.#options.queue.totals.records > 0) return;
+    if (!this.#isUp) return;
+    const { queue, waitsForAnswer } = this.#options;
+    // Records that wait for an answer to a heartbeat must not keep it from being asked.
+    const isStuck = queue.sending === 0 && waitsForAnswer();
+    if (queue.totals.records > 0 && !isStuck) return;
     const isDue = moved || nowMs >= this.#lastSentMs + heartbeatMs || nowMs < this.#lastSentMs;
     if (isDue) this.#beat();
   }

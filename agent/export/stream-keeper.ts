@@ -31,12 +31,16 @@ export interface StreamKeeperOptions {
 export class StreamKeeper {
   readonly #options: StreamKeeperOptions;
   #missing: { readonly streamId: string; readonly records: readonly LostRecord[] } | undefined;
-  /** There may be records that were numbered blindly. */
+  /** There may be records that were numbered blindly, which wait to be confirmed. */
   #hasBlind = false;
   #isCertifying = false;
 
   constructor(options: StreamKeeperOptions) {
     this.#options = options;
+  }
+
+  get hasBlind(): boolean {
+    return this.#hasBlind;
   }
 
   /** Goes on with the stream of a spool, unless another one is `isInUse` already. */
@@ -59,8 +63,10 @@ export class StreamKeeper {
   headerOf(previous: readonly SpoolEntry[]): Uint8Array {
     const { numbers } = this.#options.book;
     const { streamId, oldestSeq, said: certain } = numbers;
+    // Those in memory go should we be killed now, and nobody else could say what they count.
+    const inMemory = [...this.#options.queue.held()].filter(({ place }) => place === undefined);
     // A file has them as they came: those that were in memory for a while come late.
-    const ofStream = previous
+    const ofStream = [...previous, ...inMemory]
       .filter(({ facts }) => facts.streamId === streamId)
       .sort((a, b) => a.facts.seq - b.facts.seq);
     return encodeSpoolHeader({

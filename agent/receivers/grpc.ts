@@ -22,6 +22,7 @@ import { inflate } from "./inflate.ts";
 import { successBody } from "./otlp-answer.ts";
 import { signalHint } from "./signal-hint.ts";
 import { tendSession } from "./tend-session.ts";
+import { atOnce, createTurns, type InTurn } from "./turns.ts";
 
 export interface GrpcReceiverOptions extends BodyLimits {
   readonly connectionsMax: number;
@@ -65,6 +66,7 @@ export function createGrpcReceiver(options: GrpcReceiverOptions): Http2Server {
     "Requests refused because the bytes in flight reached their bound.",
     { receiver: "grpc" },
   );
+  const inTurn = createTurns();
   const server = createServer({
     maxSessionMemory: sessionMemoryMebibytesMax,
     settings: {
@@ -81,7 +83,7 @@ export function createGrpcReceiver(options: GrpcReceiverOptions): Http2Server {
   server.on("session", (session) => tendSession(session, { clock: options.clock, floods }));
   server.on("stream", (stream, headers) => {
     stream.on("error", () => stream.close(constants.NGHTTP2_CANCEL));
-    receive(stream, headers, options, shed);
+    receive(stream, headers, options, { shed, inTurn });
   });
   return server;
 }
@@ -90,7 +92,7 @@ function receive(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   options: GrpcReceiverOptions,
-  shed: Counter,
+  { shed, inTurn }: { readonly shed: Counter; readonly inTurn: InTurn },
 ): void {
   const type = headers["content-type"] ?? "";
   const path = headers[":path"] ?? "";
@@ -101,7 +103,8 @@ function receive(
     respond(stream, { code: "UNIMPLEMENTED", message: signalHint(path) });
   } else {
     const encoding = String(headers["grpc-encoding"] ?? "identity");
-    readBody(stream, options, (outcome) => {
+    const whenWhole = encoding === "identity" ? atOnce : inTurn;
+    readBody(stream, { options, whenWhole }, (outcome) => {
       if (outcome === "aborted") return;
       const answer = answerTo(outcome, encoding, options);
       if ("code" in answer && answer.code === "UNAVAILABLE") shed.add();
@@ -137,7 +140,7 @@ type BodyOutcome = Uint8Array | Exclude<Taken, "kept"> | "too slow" | "aborted";
 /** Reads the body within the budget and reports once; what it took is given back afterwards. */
 function readBody(
   stream: ServerHttp2Stream,
-  options: GrpcReceiverOptions,
+  { options, whenWhole }: { readonly options: GrpcReceiverOptions; readonly whenWhole: InTurn },
   report: (outcome: BodyOutcome) => void,
 ): void {
   const body = new Body({ ...options, bytesMax: options.bytesMax + frameHeaderSize });
@@ -162,7 +165,9 @@ function readBody(
     if (taken !== "kept") close(taken);
   });
   stream.on("end", () => {
-    if (open) close(body.bytes());
+    whenWhole(() => {
+      if (open) close(body.bytes());
+    });
   });
   stream.on("close", () => close("aborted"));
 }

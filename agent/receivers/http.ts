@@ -15,6 +15,7 @@ import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { type Encoding, refusalBody, successBody } from "./otlp-answer.ts";
 import { signalHint } from "./signal-hint.ts";
+import { atOnce, createTurns, type InTurn } from "./turns.ts";
 
 export interface HttpReceiverOptions extends BodyLimits {
   readonly connectionsMax: number;
@@ -24,6 +25,8 @@ export interface HttpReceiverOptions extends BodyLimits {
   renderMetrics(): string | Promise<string>;
   /** Whether GET /readyz says yes. */
   isReady(): boolean;
+  /** Why it does less than it should, which GET /readyz tells; undefined when all is well. */
+  degraded(): string | undefined;
 }
 
 const headersTimeoutMs = 10_000;
@@ -48,11 +51,12 @@ export function createHttpReceiver(options: HttpReceiverOptions): Server {
     "Requests refused because the bytes in flight reached their bound.",
     { receiver: "http" },
   );
+  const inTurn = createTurns();
   const server = createServer(
     { connectionsCheckingInterval: checkIntervalMs },
     (request, response) => {
       const path = (request.url ?? "").split("?", 1)[0] as string;
-      if (path === "/v1/traces") receiveTraces(request, response, options, shed);
+      if (path === "/v1/traces") receiveTraces(request, response, options, { shed, inTurn });
       else if (path === "/metrics" && isRead(request))
         void answerMetrics(request, response, options);
       else answer(request, response, otherPath(request, path, options));
@@ -70,7 +74,7 @@ function receiveTraces(
   request: IncomingMessage,
   response: ServerResponse,
   options: HttpReceiverOptions,
-  shed: Counter,
+  { shed, inTurn }: { readonly shed: Counter; readonly inTurn: InTurn },
 ): void {
   const encoding = encodingOf(request);
   const refusedEarly = headerRefusal(request, encoding, options.bytesMax);
@@ -78,7 +82,8 @@ function receiveTraces(
     if (refusedEarly !== undefined) answer(request, response, refusedEarly);
     return;
   }
-  readBody(request, options, (outcome) => {
+  const whenWhole = codingOf(request) === "identity" ? atOnce : inTurn;
+  readBody(request, { options, whenWhole }, (outcome) => {
     if (outcome === "aborted") return;
     const content = answerTo(request, outcome, { encoding, options });
     if (content.status === 503) shed.add();
@@ -124,11 +129,12 @@ type BodyOutcome = Uint8Array | Exclude<Taken, "kept"> | "aborted";
 /** Reads the body within the budget and reports once; what it took is given back afterwards. */
 function readBody(
   request: IncomingMessage,
-  options: HttpReceiverOptions,
+  { options, whenWhole }: { readonly options: HttpReceiverOptions; readonly whenWhole: InTurn },
   report: (outcome: BodyOutcome) => void,
 ): void {
   const body = new Body(options);
   let open = true;
+  let isWhole = false;
   const close = (outcome: BodyOutcome): void => {
     if (!open) return;
     open = false;
@@ -149,10 +155,20 @@ function readBody(
     if (taken !== "kept") close(taken);
   });
   request.on("end", () => {
-    if (open) close(body.bytes());
+    isWhole = true;
+    whenWhole(() => {
+      if (open) close(body.bytes());
+    });
   });
   request.on("error", () => close("aborted"));
-  request.on("close", () => close("aborted"));
+  // A request is closed as soon as all of it has been read.
+  request.on("close", () => {
+    if (!isWhole) close("aborted");
+  });
+}
+
+function codingOf(request: IncomingMessage): string {
+  return (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
 }
 
 /** The answer to a whole body: inflated, transcoded when JSON, reduced. */
@@ -162,8 +178,7 @@ function exported(
   context: { encoding: Encoding; options: HttpReceiverOptions },
 ): Answer {
   const { encoding, options } = context;
-  const coding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-  const inflated = inflate(body, coding, options);
+  const inflated = inflate(body, codingOf(request), options);
   if (!inflated.ok) return refused(inflated.error, encoding);
   const protobuf = encoding === "json" ? transcodeOtlpJson(inflated.value) : inflated;
   if (!protobuf.ok) return refused(protobuf.error, encoding);
@@ -206,11 +221,16 @@ function overloaded(encoding: Encoding): Answer {
 function otherPath(request: IncomingMessage, path: string, options: HttpReceiverOptions): Answer {
   if (isRead(request) && path === "/livez")
     return { status: 200, type: "text/plain", body: "ok\n" };
-  if (isRead(request) && path === "/readyz") {
-    const ready = options.isReady();
-    return { status: ready ? 200 : 503, type: "text/plain", body: ready ? "ok\n" : "starting\n" };
-  }
+  if (isRead(request) && path === "/readyz") return readiness(options);
   return refusal(404, encodingOf(request) ?? "json", signalHint(path));
+}
+
+function readiness({ isReady, degraded }: HttpReceiverOptions): Answer {
+  const type = "text/plain";
+  if (!isReady()) return { status: 503, type, body: "starting\n" };
+  const problem = degraded();
+  // Spans are taken all the same: who would not send them here any more would lose them.
+  return { status: 200, type, body: problem === undefined ? "ok\n" : `degraded: ${problem}\n` };
 }
 
 function isRead({ method }: IncomingMessage): boolean {

@@ -23,11 +23,13 @@ export interface ReceiverSettings {
   ingest(bytes: Uint8Array): Result<Ingested>;
   /** The text of GET /metrics. */
   renderMetrics(): string | Promise<string>;
+  /** Why the agent does less than it should; undefined when all is well. */
+  degraded(): string | undefined;
 }
 
 /** @throws OperationalError ADDRESS_IN_USE */
 export async function openReceivers(settings: ReceiverSettings): Promise<Receivers> {
-  const { config, clock, meter, ingest, renderMetrics } = settings;
+  const { config, clock, meter, ingest, renderMetrics, degraded } = settings;
   const { host, connectionsMax, grpcPort, httpPort } = config;
   const budget = createByteBudget(config.bytesInFlightMax);
   meter.gauge("brunt_agent_bytes_in_flight", "Bytes of requests held.", () => budget.used);
@@ -39,6 +41,7 @@ export async function openReceivers(settings: ReceiverSettings): Promise<Receive
       ...shared,
       bytesMax: config.httpBytesMax,
       renderMetrics,
+      degraded,
       isReady: () => isOpen,
     }),
   };

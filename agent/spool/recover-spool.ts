@@ -131,24 +131,27 @@ export class SpoolReading {
   #missing({ streamId, lastSeq }: StreamState): LostRecord[] {
     const records = new Map(this.#recordsOf(streamId).map(({ facts }) => [facts.seq, facts]));
     const tombstones = this.#recordsOf(streamId).flatMap(({ lost }) => lost);
-    const declared = new Set(tombstones.map(({ seq }) => seq));
+    const declared = new Map(tombstones.map(({ seq, spans }) => [seq, spans]));
     const floor = this.#floors.get(streamId) ?? 1;
     const missing: LostRecord[] = [];
     let windowStartMs = 0;
     let hole: LostRecord[] = [];
+    let declaredSpans = 0;
     let before: CertainNumber = { seq: 0, streamSpans: 0 };
     for (const sum of this.#sumsOf(streamId)) {
       const last = Math.min(sum.seq, lastSeq);
       for (let seq = Math.max(before.seq + 1, floor, last - missingMax); seq <= last; seq++) {
         windowStartMs = records.get(seq)?.windowStartMs ?? windowStartMs;
-        if (records.has(seq) || declared.has(seq)) continue;
-        hole.push(this.#countsOf(streamId, seq, windowStartMs));
+        if (records.has(seq)) continue;
+        declaredSpans += declared.get(seq) ?? 0;
+        if (!declared.has(seq)) hole.push(this.#countsOf(streamId, seq, windowStartMs));
       }
       // Settled numbers between two sums count too, so what they leave is not known.
       const isWhole = floor <= before.seq + 1;
-      const here = records.get(sum.seq)?.spans ?? 0;
-      missing.push(...withRest(hole, isWhole ? sum.streamSpans - before.streamSpans - here : 0));
+      const known = (records.get(sum.seq)?.spans ?? 0) + declaredSpans;
+      missing.push(...withRest(hole, isWhole ? sum.streamSpans - before.streamSpans - known : 0));
       hole = [];
+      declaredSpans = 0;
       before = sum;
     }
     return missing;

@@ -1,7 +1,7 @@
 /**
  * Where records are safe until the collector has them. A record may be sent once it is on disk;
  * where there is no disk, or while the disk refuses, it is kept in memory and sent from there. The
- * disk is tried again every ten seconds, and then takes what memory holds.
+ * disk is tried again every five seconds, and then takes what memory holds.
  *
  * What does not fit is declared lost, oldest first; on disk a file at a time, and the file goes
  * when the declaration is durable. No ledger is kept beside the data that could disagree with it.
@@ -27,7 +27,7 @@ export type SpoolState = "disk" | "memory" | "failing";
 const segmentBytesMax = 4 * 2 ** 20;
 /** A small spool still has some files, to give up one of them. */
 const segmentsMin = 8;
-const retryMs = 10_000;
+const retryMs = 5_000;
 const roomEveryMs = 10_000;
 /** A file is closed after an hour, so that age is known to the hour. */
 const segmentMsMax = 3_600_000;
@@ -264,7 +264,9 @@ export class Spool {
   async #giveUpFiles(): Promise<void> {
     const { disk, directory, limits, clock, giveUp } = this.#options;
     const nowMs = clock.nowMs();
-    if (nowMs >= this.#roomCheckedMs + roomEveryMs || nowMs < this.#roomCheckedMs) {
+    const isDue = nowMs >= this.#roomCheckedMs + roomEveryMs || nowMs < this.#roomCheckedMs;
+    // Nothing is given up for want of room that has come back meanwhile.
+    if (isDue || this.#isShort) {
       this.#roomCheckedMs = nowMs;
       this.#isShort = await isShortOfRoom(disk, directory).catch(() => false);
     }

@@ -174,11 +174,15 @@ export class Windows {
 
   /**
    * The clock was found to be ahead: windows that are not over yet are waited for again. What was
-   * sealed of them goes on as deltas.
+   * sealed of them goes on as deltas. Those so far ahead that their spans would be refused are not
+   * waited for: nothing more comes, and a kill until then would take what is there.
    */
   setBack(nowMs: number): void {
     this.#nowMs = nowMs;
     this.watermarkMs = Math.min(this.watermarkMs, watermarkAt(nowMs));
+    const newestMs = newestEndMs(nowMs);
+    const ahead = this.#sorted().filter(({ windowStartMs }) => windowStartMs > newestMs);
+    for (const segment of ahead) this.#close(segment);
   }
 
   /** Seals the late segments early when all open ones together have more than `keysMax` keys. */

@@ -30,6 +30,7 @@ export type ToWorker =
   /** Seals what is due at `nowMs`, or everything. */
   | { readonly type: "seal"; readonly turn: number; readonly nowMs: number; readonly all: boolean }
   | { readonly type: "taken"; readonly rows: number }
+  | { readonly type: "degraded"; readonly degraded: string | undefined }
   | { readonly type: "figures wanted"; readonly turn: number }
   | { readonly type: "metrics"; readonly question: number; readonly text: string }
   | { readonly type: "close" };
@@ -50,6 +51,8 @@ export interface StartMessage {
   readonly lateSegmentsMax: number;
   readonly thresholds: readonly { readonly thresholds: Thresholds; readonly fromMs: number }[];
   readonly correctionMs: number;
+  /** What GET /readyz says beside that spans are taken. */
+  readonly degraded: string | undefined;
 }
 
 /** Spans for pairing. See `RowLog` for the columns. */

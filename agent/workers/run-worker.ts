@@ -19,6 +19,8 @@ interface Worker {
   tellFigures(): Figure[];
   /** GET /metrics that wait for the parent's text, by question. */
   readonly waiting: Map<number, (text: string) => void>;
+  /** As the parent said last. */
+  readonly state: { degraded: string | undefined };
 }
 
 export function runWorker(channel: ParentChannel, clock: Clock): void {
@@ -53,13 +55,15 @@ async function start(
       send({ type: "metrics wanted", question });
     });
   const ingest = pipeline.ingest.bind(pipeline);
+  const state = { degraded: message.degraded };
+  const degraded = (): string | undefined => state.degraded;
   try {
-    const settings = { config: message.config, clock, meter, ingest, renderMetrics };
+    const settings = { config: message.config, clock, meter, ingest, renderMetrics, degraded };
     const receivers = await openReceivers(settings);
     const tellFigures = createFigureTeller(meter);
     send({ type: "figures", turn: 0, figures: tellFigures() });
     send({ type: "listening", ports: receivers.ports });
-    return { pipeline, receivers, tellFigures, waiting };
+    return { pipeline, receivers, tellFigures, waiting, state };
   } catch (cause) {
     if (!(cause instanceof OperationalError)) throw cause;
     send({ type: "failed", code: cause.code, message: cause.message });
@@ -68,7 +72,7 @@ async function start(
 }
 
 function follow(
-  { pipeline, receivers, tellFigures, waiting }: Worker,
+  { pipeline, receivers, tellFigures, waiting, state }: Worker,
   message: Exclude<ToWorker, StartMessage>,
   channel: ParentChannel,
 ): void {
@@ -84,6 +88,9 @@ function follow(
       break;
     case "taken":
       pipeline.taken(message.rows);
+      break;
+    case "degraded":
+      state.degraded = message.degraded;
       break;
     case "figures wanted":
       channel.send({ type: "figures", turn: message.turn, figures: tellFigures() });

@@ -41,6 +41,8 @@ class WorkerAgent implements Agent {
   readonly #crew: WorkerCrew;
   #adopted: StartMessage["thresholds"] = [];
   #correctionMs = 0;
+  /** As the workers know it. */
+  #degraded: string | undefined;
   #ports: Ports = { grpc: 0, http: 0 };
   #state: "created" | "started" | "shut down" = "created";
   #cancelTick: Cancel | undefined;
@@ -113,10 +115,18 @@ class WorkerAgent implements Agent {
 
   /** A turn that lasts longer than a second stands for the next one too. */
   #tick(): void {
+    this.#tellDegraded();
     const nowMs = this.#outlet.clock.nowMs();
     this.#turn ??= this.#crew.seal(nowMs, { all: false }).finally(() => {
       this.#turn = undefined;
     });
+  }
+
+  #tellDegraded(): void {
+    const degraded = this.#outlet.degraded();
+    if (degraded === this.#degraded) return;
+    this.#degraded = degraded;
+    this.#crew.tellAll({ type: "degraded", degraded });
   }
 
   async #close(): Promise<void> {
@@ -157,6 +167,7 @@ class WorkerAgent implements Agent {
       lateSegmentsMax: lateShareOf(this.#config),
       thresholds: this.#adopted,
       correctionMs: this.#correctionMs,
+      degraded: this.#outlet.degraded(),
     };
   }
 }

@@ -39,8 +39,9 @@ export interface StreamState {
   asideSpans: number;
   lostRecords: number;
   /**
-   * 1 once a record came under a number that another has: two processes numbered records by
-   * themselves, so that no sum of one of them is what the stream should amount to.
+   * 1 once a record came under a number that another has, or under one that a later heartbeat
+   * knew nothing of: two processes numbered records by themselves, so that no sum of one of them
+   * is what the stream should amount to.
    */
   forks: number;
   readonly lostSpans: Map<LossCause, number>;
@@ -113,6 +114,8 @@ export function applyRecord(stream: StreamState, record: DurableRecord): void {
     stream.appliedSpans += batch.counts.spans;
     if (record.aside) stream.asideSpans += batch.counts.spans;
   }
+  // Whoever was heard since knew nothing of this number: it is an earlier, killed process's.
+  if (batch.seq > stream.lastSeq && batch.watermarkMs < stream.watermarkMs) stream.forks = 1;
   stream.appliedRecords++;
   stream.intervals = addNumbers(stream.intervals, numbersOf(batch));
   stream.digests.set(batch.seq, digest);
@@ -145,6 +148,10 @@ export function applyHeartbeat(
 }
 
 function hear(stream: StreamState, header: BatchHeader, receivedMs: number): void {
+  // A late heartbeat of a killed process may know of records that went with it.
+  const isNewest =
+    header.seq > stream.lastSeq ||
+    (header.seq === stream.lastSeq && header.watermarkMs >= stream.watermarkMs);
   stream.heardMs = Math.max(stream.heardMs, receivedMs);
   // A clock that is ahead says nothing about what is still to come by ours.
   if (header.watermarkMs <= receivedMs + clockSkewMs) {
@@ -154,7 +161,7 @@ function hear(stream: StreamState, header: BatchHeader, receivedMs: number): voi
   stream.hashKeyId = header.hashKeyId;
   stream.agent = header.agent;
   // By number, not by size: an agent that lost records it had in memory alone goes on with fewer.
-  if (header.seq >= stream.lastSeq) {
+  if (isNewest) {
     stream.lastSeq = header.seq;
     stream.streamSpans = header.streamSpans;
   }

@@ -131,13 +131,13 @@ export class MqttIntake {
 }
 
 function answerTo(
-  { streamId, seq, kind }: BatchHead,
+  { streamId, seq, question }: BatchHead,
   word: Pick<Extract<BatchAnswer, { ack: unknown }>, "ack"> | { readonly nack: Nack },
 ): BatchAnswer {
   return {
     streamId,
     seq,
-    ...(kind === "heartbeat" ? { heartbeat: true as const } : {}),
+    ...(question === undefined ? {} : { heartbeat: question }),
     ...word,
   };
 }

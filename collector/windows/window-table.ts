@@ -129,7 +129,11 @@ export class WindowTable {
   ): void {
     const { limits, losses } = this.#options;
     const fate = this.#fateOf(place, nowMs);
-    const window = fate === "open" ? this.#openWindow(place) : this.#lateWindow(fate, place, nowMs);
+    // A replay opens windows before it is known which are closed. There is one state of a window,
+    // or the later records of one would be stored first, and those of the other pass for stored.
+    const open = this.#isFinest(place) ? this.#open.get(place.startMs) : undefined;
+    const window =
+      open ?? (fate === "open" ? this.#openWindow(place) : this.#lateWindow(fate, place, nowMs));
     addBatch(window, batch, { lsn, limits, losses });
   }
 

@@ -166,16 +166,19 @@ export async function startTestAgent(config: Partial<AgentConfig> = {}): Promise
       if (!result.ok) throw new Error(result.error.message);
     },
     async moveTo(offsetMs) {
-      const untilMs = fixtureStartMs + offsetMs;
-      while (clock.nowMs() < untilMs) {
-        clock.advance(Math.min(stepMs, untilMs - clock.nowMs()));
-        // Answers come before what waits for them gives up.
-        await new Promise(setImmediate);
-      }
+      await advanceTo(clock, fixtureStartMs + offsetMs);
       await agent.flush();
     },
     windows: link.windows,
   };
+}
+
+/** In steps, so that answers come before what waits for them gives up. */
+export async function advanceTo(clock: VirtualClock, untilMs: number): Promise<void> {
+  while (clock.nowMs() < untilMs) {
+    clock.advance(Math.min(stepMs, untilMs - clock.nowMs()));
+    await new Promise(setImmediate);
+  }
 }
 
 export function seededBytes(seed: number): (size: number) => Uint8Array {

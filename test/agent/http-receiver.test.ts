@@ -250,6 +250,7 @@ test("with the bytes in flight exhausted: 503 and Retry-After, then service agai
     ingest: () => ok({ accepted: 0, rejected: 0, message: "" }),
     renderMetrics: () => "",
     isReady: () => true,
+    degraded: () => undefined,
   });
   const listening = await listen(server, { host: "127.0.0.1", port: 0 });
   const call = { port: listening.port, headers: json, body: "{}" };
@@ -260,5 +261,27 @@ test("with the bytes in flight exhausted: 503 and Retry-After, then service agai
   budget.give(999);
   expect((await check(call)).status).toBe(200);
   expect(budget.used).toBe(0);
+  await listening.close();
+});
+
+test.each([
+  ["well", { isReady: true, degraded: undefined }, [200, "ok\n"]],
+  ["worse than it should be", { isReady: true, degraded: "why" }, [200, "degraded: why\n"]],
+  ["about to end", { isReady: false, degraded: "why" }, [503, "starting\n"]],
+] as const)("readiness of an agent that is %s", async (_, { isReady, degraded }, expected) => {
+  const server = createHttpReceiver({
+    bytesMax: 10_000,
+    connectionsMax: 10,
+    budget: createByteBudget(1_000),
+    pool: createBufferPool(),
+    meter: createMeter(),
+    ingest: () => ok({ accepted: 0, rejected: 0, message: "" }),
+    renderMetrics: () => "",
+    isReady: () => isReady,
+    degraded: () => degraded,
+  });
+  const listening = await listen(server, { host: "127.0.0.1", port: 0 });
+  const ready = await check({ port: listening.port, method: "GET", path: "/readyz" });
+  expect([ready.status, ready.body]).toEqual(expected);
   await listening.close();
 });

@@ -1,5 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { defaultAgentConfig } from "../../agent/config.ts";
+import type { Segment } from "../../agent/windows/segment.ts";
+import { noThresholds } from "../../agent/windows/threshold-table.ts";
+import { Windows } from "../../agent/windows/windows.ts";
 import { adjustedUnit } from "../../sketch/cell.ts";
 import { bucketIndex } from "../../sketch/histogram.ts";
 import { cellsOf, fixtureStartMs, requestOf, type SpanLiteral, startTestAgent } from "./fixture.ts";
@@ -96,6 +100,22 @@ describe("windows", () => {
     agent.ingest({ id: 9_001, to: -40_000 });
     await agent.moveTo(21_000);
     expect(agent.windows().at(-1)?.counts).toMatchObject({ spans: 1, late: 1 });
+  });
+
+  test("a clock that is set back far does not wait for windows it had opened ahead", () => {
+    const sealed: number[] = [];
+    const limits = defaultAgentConfig();
+    const seal = (segment: Segment): void => void sealed.push(segment.windowStartMs);
+    const windows = new Windows(
+      { dimensions: ["service"], limits, seal },
+      fixtureStartMs,
+      noThresholds,
+    );
+    const startsMs = [0, 30_000, 40_000, hourMs].map((aheadMs) => fixtureStartMs + aheadMs);
+    for (const startMs of startsMs) windows.segmentAt(startMs);
+    windows.setBack(fixtureStartMs);
+    expect(sealed).toEqual(startsMs.slice(2));
+    expect(windows.openCount).toBe(2);
   });
 
   test("shutdown seals what is open", async () => {

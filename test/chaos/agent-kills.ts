@@ -1,23 +1,21 @@
 /**
- * R1: agents under load are killed at random moments and started again.
- *
- * | seeded defect                                          | caught by      |
- * | ------------------------------------------------------ | -------------- |
- * | the spool is not read at a start                       | undeclaredLoss |
- * | an empty spool's numbers begin at 1 under an old stream| overCount      |
- * | no gap is declared after a crash                       | gapsMissing    |
+ * R1: agents under load are killed at random moments and started again; every fifth time with
+ * a record in the spool that the collector, which is away, has not taken.
  */
 import { createPrng } from "../../base/prng.ts";
 import { pause } from "../processes/wait.ts";
 import { type Row, type RowDefect, rowOf } from "../scoreboard-row.ts";
 import { type Fleet, type Part, startFleet } from "./fleet.ts";
-import { type Excuse, judge, startSender, windowMs } from "./oracle.ts";
+import { type Excuse, judge, type Sender, startSender, windowMs } from "./oracle.ts";
 
 const agents = 3;
 const graceMs = 5_000;
 /** Sealing, the write and its sync are not instant. */
 const slackMs = 2_000;
 const drainMs = 60_000;
+/** It listens a little before it is seen to be ready. */
+const readySlackMs = 250;
+const awayEvery = 5;
 const percentile = 0.99;
 
 export interface KillOptions {
@@ -32,20 +30,26 @@ export async function agentKills({ kills, seed }: KillOptions): Promise<Row> {
     startSender({ agent: agent.name, port: () => agent.port, spansPerRequest: 50, everyMs: 30 }),
   );
   const excuses: Excuse[] = [];
+  const downs: Down[] = [];
   const readyMs: number[] = [];
   for (let kill = 0; kill < kills; kill++) {
-    await pause(500 + prng.integer(5_000));
-    const agent = prng.pick(fleet.agents);
-    excuses.push(await killOne(agent));
+    const isAway = kill % awayEvery === 0;
+    if (isAway) await fleet.collector.kill("SIGKILL");
+    await pause(isAway ? untilSealedMs() : 500 + prng.integer(5_000));
+    const at = prng.integer(agents);
+    const agent = fleet.agents[at] as Part;
+    const atMs = Date.now();
+    excuses.push(await killOne(agent, senders[at] as Sender));
+    if (isAway) await fleet.collector.start();
     readyMs.push(await agent.start());
+    downs.push({ agent: agent.name, downMs: Date.now() - atMs - readySlackMs });
   }
-  await pause(windowMs + graceMs);
   for (const sender of senders) await sender.stop();
   await pause(windowMs + graceMs);
-  await fleet.drained(drainMs);
+  await fleet.settled(drainMs);
   const sent = senders.flatMap((sender) => sender.sent);
   const verdict = await judge(sent, excuses, fleet.counted);
-  const gapsMissing = await missingGaps(fleet, excuses);
+  const gapMissingMs = await missingGap(fleet, downs);
   await fleet.remove();
   readyMs.sort((a, b) => a - b);
   return rowOf({
@@ -53,27 +57,60 @@ export async function agentKills({ kills, seed }: KillOptions): Promise<Row> {
     n: kills,
     value: {
       ...verdict,
-      gapsMissing,
+      gapMissingMs,
       readyMs: Math.round(readyMs[Math.floor(readyMs.length * percentile)] as number),
     },
-    limit: { undeclaredLoss: 0, overCount: 0, gapsMissing: 0, readyMs: 2_000 },
+    limit: { undeclaredLoss: 0, overCount: 0, gapMissingMs: 0, readyMs: 2_000 },
   });
 }
 
+/** Until the next window is sealed and in the spool. */
+function untilSealedMs(): number {
+  return windowMs - ((Date.now() - graceMs) % windowMs) + 2 * slackMs;
+}
+
 /** What was open at the kill may be gone: windows that ended less than the grace before it. */
-async function killOne(agent: Part): Promise<Excuse> {
+async function killOne(agent: Part, sender: Sender): Promise<Excuse> {
   const atMs = Date.now();
   await agent.kill("SIGKILL");
-  return { agent: agent.name, fromMs: atMs - graceMs - slackMs, toMs: Date.now() };
+  const takenBefore = new Map(sender.sent.map(({ startMs, taken }) => [startMs, taken]));
+  return { agent: agent.name, fromMs: atMs - graceMs - slackMs, toMs: Date.now(), takenBefore };
 }
 
-/** Agents that were killed and declared no gap. */
-async function missingGaps(fleet: Fleet, excuses: readonly Excuse[]): Promise<number> {
+interface Down {
+  readonly agent: string;
+  /** From the kill to when it listens again, at least. */
+  readonly downMs: number;
+}
+
+/** Time in which killed agents did not listen, and of which they have not said so. */
+async function missingGap(fleet: Fleet, downs: readonly Down[]): Promise<number> {
   const { streams } = await fleet.ledger();
-  const killed = new Set(excuses.map(({ agent }) => agent));
-  return [...killed].filter(
-    (name) => !streams.some(({ agent, gapMs }) => agent === name && gapMs > 0),
-  ).length;
+  return fleet.agents.reduce((sum, { name }) => {
+    const ofAgent = downs.filter(({ agent }) => agent === name);
+    const downMs = ofAgent.reduce((ms, one) => ms + Math.max(0, one.downMs), 0);
+    const saidMs = streams
+      .filter(({ agent }) => agent === name)
+      .reduce((ms, { gapMs }) => ms + gapMs, 0);
+    return sum + Math.max(0, downMs - saidMs);
+  }, 0);
 }
 
-export const agentKillsDefects: readonly RowDefect[] = [];
+export const agentKillsDefects: readonly RowDefect[] = [
+  {
+    name: "what a killed process left in the spool is not read",
+    caughtBy: "undeclaredLoss",
+    patches: [
+      {
+        file: "agent/spool/spool.js",
+        find: "await this.#files.open((segment) => reading.add(segment));",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "no gap is declared after a kill",
+    caughtBy: "gapMissingMs",
+    patches: [{ file: "agent/outlet.js", find: "if (isGap)", replace: "if (false)" }],
+  },
+];

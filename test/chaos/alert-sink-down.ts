@@ -3,17 +3,6 @@
  * killed again and again, half of the times just as a message has come; incidents open and end
  * meanwhile. Then all are well, and an oracle that knows every incident looks at what each was
  * told.
- *
- * | seeded defect                                           | caught by          |
- * | ------------------------------------------------------- | ------------------ |
- * | what was told is not stored                             | duplicatesPerKill  |
- * | alerts are not in the journal, only the cursor          | missed             |
- * | resolved is told whether or not firing was taken        | unordered          |
- * | no answer counts as taken                               | missed             |
- * | an alert goes once one notifier has told it             | missed             |
- * | the gate is not asked                                   | unasked            |
- * | the number of the process is in the key                 | changed            |
- * | notifiers take turns, each waits for the one before     | delayMs            |
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -250,4 +239,27 @@ async function send(url: string, batch: Uint8Array): Promise<boolean> {
   }
 }
 
-export const alertSinkDownDefects: readonly RowDefect[] = [];
+export const alertSinkDownDefects: readonly RowDefect[] = [
+  {
+    name: "what was told is not stored",
+    caughtBy: "duplicatesPerKill",
+    patches: [
+      {
+        file: "collector/notify/delivery.js",
+        find: "await this.#options.write({ marks, plans: [{ notifier: this.id, keys: [] }] });",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "what does not page is told as well",
+    caughtBy: "unasked",
+    patches: [
+      {
+        file: "collector/notify/alert-book.js",
+        find: "!incident.page || !this.#makeRoom()",
+        replace: "!this.#makeRoom()",
+      },
+    ],
+  },
+];

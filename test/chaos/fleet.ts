@@ -38,6 +38,8 @@ export interface Fleet {
   ledger(): Promise<LedgerReport>;
   /** Resolves when every stream that was heard lately is complete and every agent's spool empty. */
   drained(withinMs: number): Promise<void>;
+  /** As `drained`, and every window is closed: only then is everything `counted`. */
+  settled(withinMs: number): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -90,11 +92,33 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const agents = await Promise.all(names.map((name) => startAgent(name, options.agent)));
   const api = `http://${host}:${collector.port}`;
   const ledger = (): Promise<LedgerReport> => read(`${api}/api/v1/ledger`);
+  const drained = async (withinMs: number): Promise<void> => {
+    let state = "";
+    const isDrained = async (): Promise<boolean> => {
+      const { streams } = await ledger();
+      const missing = streams.map(({ missing: count }) => count);
+      const spooled = await Promise.all(agents.map(spooledRecords));
+      state = `missing ${missing.join(" ")}, in spools ${spooled.join(" ")}`;
+      return [...missing, ...spooled].every((count) => count === 0);
+    };
+    try {
+      await until("every record is at the collector", isDrained, { withinMs, everyMs: 100 });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}: ${state}`);
+    }
+  };
   return {
     directory,
     collector,
     agents,
     ledger,
+    drained,
+    async settled(withinMs) {
+      await drained(withinMs);
+      const openWindows = (): Promise<number> =>
+        metricOf(`${api}/metrics`, "brunt_collector_open_windows");
+      await until("every window is closed", async () => (await openWindows()) === 0, { withinMs });
+    },
     async addAgent(name, prepare, agentOptions = options.agent) {
       prepare(directoryOf(name));
       const part = await startAgent(name, agentOptions);
@@ -107,21 +131,6 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         `${api}/api/v1/keys?service=${agent}&${range}&limit=1000`,
       );
       return keys.reduce((sum, { count }) => sum + count, 0);
-    },
-    async drained(withinMs) {
-      let state = "";
-      const isDrained = async (): Promise<boolean> => {
-        const { streams } = await ledger();
-        const missing = streams.map(({ missing: count }) => count);
-        const spooled = await Promise.all(agents.map(spooledRecords));
-        state = `missing ${missing.join(" ")}, in spools ${spooled.join(" ")}`;
-        return [...missing, ...spooled].every((count) => count === 0);
-      };
-      try {
-        await until("every record is at the collector", isDrained, { withinMs, everyMs: 250 });
-      } catch (error) {
-        throw new Error(`${(error as Error).message}: ${state}`);
-      }
     },
     async remove() {
       for (const part of [...agents, collector]) await part.kill("SIGKILL");
@@ -178,10 +187,15 @@ async function spooledRecords({ port }: Part): Promise<number> {
 
 /** The sum over the labels of a metric. */
 export async function metricOf(url: string, name: string): Promise<number> {
-  const text = await (await fetch(url)).text();
+  return metricIn(await (await fetch(url)).text(), name);
+}
+
+/** As `metricOf`, in the text of a `/metrics`. A name that is not there is a mistake of the row. */
+export function metricIn(text: string, name: string): number {
   const lines = text
     .split("\n")
     .filter((line) => line.startsWith(name) && /^[ {]/.test(line.slice(name.length)));
+  if (lines.length === 0) throw new Error(`there is no metric ${name}`);
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 

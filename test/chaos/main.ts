@@ -19,6 +19,8 @@ import { repetition, repetitionDefects } from "./repetition.ts";
 import { terminations, terminationsDefects } from "./terminations.ts";
 import { wrongClocks, wrongClocksDefects } from "./wrong-clocks.ts";
 
+const someFaults = { flips: 30, cuts: 30, pages: 10, exchanges: 10, copies: 10 };
+const manyFaults = { flips: 1_000, cuts: 1_000, pages: 200, exchanges: 100, copies: 100 };
 const ciAlerts = { kills: 5, seconds: 30, seed: 15 };
 
 const rows: Readonly<Record<string, ScoreboardRow>> = {
@@ -39,15 +41,15 @@ const rows: Readonly<Record<string, ScoreboardRow>> = {
     run: (size) =>
       corruptedStorage(
         size === "ci"
-          ? { flips: 30, cuts: 30, pages: 10, exchanges: 10, copies: 10, seed: 6 }
-          : { flips: 1_000, cuts: 1_000, pages: 200, exchanges: 100, copies: 100, seed: 6 },
+          ? { store: someFaults, spool: someFaults, seed: 6 }
+          : { store: manyFaults, spool: manyFaults, seed: 6 },
       ),
     defects: corruptedStorageDefects,
   },
   R7: {
     run: (size) =>
       inWorldOfItsOwn("R7", (world) =>
-        partitions({ world, cutSeconds: size === "ci" ? [30] : [60, 600] }),
+        partitions({ world, cutSeconds: size === "ci" ? [45] : [60, 600] }),
       ),
     defects: partitionsDefects,
   },
@@ -60,7 +62,7 @@ const rows: Readonly<Record<string, ScoreboardRow>> = {
     run: (size) =>
       repetition(
         size === "ci"
-          ? { seconds: 30, delayMsMax: 5_000, seed: 9 }
+          ? { seconds: 20, delayMsMax: 5_000, seed: 9 }
           : { seconds: 600, delayMsMax: 60_000, seed: 9 },
       ),
     defects: repetitionDefects,

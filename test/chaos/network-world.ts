@@ -5,13 +5,16 @@
  *
  *   agents 10.231.0.2 ── veth ── 10.231.0.1 collector
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { promisify } from "node:util";
 import type { Row } from "../scoreboard-row.ts";
 
 export interface NetworkWorld {
   readonly collectorAddress: string;
   /** Runs a program where the collector is. */
   readonly collectorWrapper: readonly string[];
+  /** What a GET at the collector's own side answers, also while nothing passes the link. */
+  readAtCollector(url: string): Promise<string>;
   /** Replaces what is done to packets between the two. */
   impair(impairment: Impairment): void;
 }
@@ -28,7 +31,8 @@ export type Impairment =
 
 const collectorAddress = "10.231.0.1";
 const agentAddress = "10.231.0.2";
-const variable = "BRUNT_NETWORK_WORLD";
+/** Not one of `BRUNT_…`, which the product reads as its own configuration and refuses. */
+const variable = "CHAOS_NETWORK_WORLD";
 
 /**
  * Runs `work` in a world made for it: this program once more, inside, with the same arguments. Gives
@@ -52,6 +56,7 @@ function worldOf(name: string): NetworkWorld {
   return {
     collectorAddress,
     collectorWrapper: inside(`${name}c`),
+    readAtCollector: (url) => readInside(`${name}c`, url),
     impair: (impairment) => impair(`${name}c`, impairment),
   };
 }
@@ -64,6 +69,13 @@ function runAgain(name: string, row: string): void {
   const [start, ...rest] = line as [string, ...string[]];
   const { status } = spawnSync(start, rest, { stdio: "inherit", env: environment });
   if (status !== 0) process.exitCode = 1;
+}
+
+const getAndPrint = "fetch(process.argv[1]).then(async (r) => console.log(await r.text()))";
+
+async function readInside(space: string, url: string): Promise<string> {
+  const [program = "", ...argv] = [...inside(space), process.execPath, "-e", getAndPrint, url];
+  return (await promisify(execFile)(program, argv)).stdout;
 }
 
 function inside(space: string): readonly string[] {

@@ -10,7 +10,8 @@ import { type ProcessText, readProcess } from "../processes/process-text.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface BuiltBrunt {
-  start(argv: readonly string[]): BruntProcess;
+  /** By default with a data directory of its own, so that it brings along nothing from others. */
+  start(argv: readonly string[], dataDir?: string): BruntProcess;
   /** Ends what still runs and removes what was built. */
   remove(): Promise<void>;
 }
@@ -34,9 +35,7 @@ export function buildBrunt(): BuiltBrunt {
   const dataDir = mkdtempSync(join(tmpdir(), "brunt-built-"));
   const running: BruntProcess[] = [];
   return {
-    start(argv) {
-      // Each has a spool of its own, so that none brings along what another collector was sent.
-      const own = join(dataDir, String(running.length));
+    start(argv, own = join(dataDir, String(running.length))) {
       const brunt = run([join(target, "cli/main.js"), ...argv, "--data-dir", own]);
       running.push(brunt);
       return brunt;

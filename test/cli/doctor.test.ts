@@ -176,7 +176,7 @@ describe("ends with 1", () => {
 
   test("when an agent sealed more than ever came, and says that it has nothing left", async () => {
     await brunt.collector.link.send(
-      encodeSketchBatch({ ...otherStream, kind: "heartbeat", oldestSeq: 4 }),
+      encodeSketchBatch({ ...otherStream, kind: "heartbeat", oldestSeq: 4, question: 1 }),
     );
     const out = await expectWrong(
       /^x {2}ledger .*89 spans of agent edge-7 .*neither here/m,
@@ -188,7 +188,7 @@ describe("ends with 1", () => {
 
   test("when records of an agent are long overdue, not while they may still come", async () => {
     await brunt.collector.link.send(
-      encodeSketchBatch({ ...otherStream, kind: "heartbeat", oldestSeq: 1 }),
+      encodeSketchBatch({ ...otherStream, kind: "heartbeat", oldestSeq: 1, question: 2 }),
     );
     const soon = await check();
     expect(soon.out).toMatch(/^! {2}ledger .*3 records of agent edge-7 .*still to come/m);

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { createPrng } from "../../base/prng.ts";
 import { renderBanner, urlOf } from "../../cli/banner.ts";
@@ -69,6 +69,7 @@ describe("the hash key", () => {
     expect(first).toMatch(/^[0-9a-f]{32}\n$/);
     ensureHashKey(path, bytes(2));
     expect(readFileSync(path, "utf8")).toBe(first);
+    expect(readdirSync(dirname(path))).toEqual(["hash-key"]);
   });
 
   test("that cannot be written is an operational error", () => {

@@ -41,7 +41,7 @@ export interface SpanSpec {
 
 export interface BatchSpec
   extends Partial<Omit<WindowBatch, "kind" | "cube" | "streamId">>,
-    Partial<Pick<HeartbeatBatch, "oldestSeq">>,
+    Partial<Pick<HeartbeatBatch, "oldestSeq" | "question">>,
     Partial<Pick<TombstoneBatch, "cause" | "lost">>,
     Partial<Pick<GapBatch, "gapFromMs" | "gapToMs">> {
   /** A small number in place of the 32 digits. */
@@ -105,8 +105,8 @@ export function bytesOf(spec: BatchSpec): Uint8Array {
   if (gapFromMs !== undefined) {
     return encodeSketchBatch({ ...header, kind: "gap", gapFromMs, gapToMs });
   }
-  const { oldestSeq = header.seq + 1 } = spec;
-  return encodeSketchBatch({ ...header, kind: "heartbeat", oldestSeq });
+  const { oldestSeq = header.seq + 1, question = 1 } = spec;
+  return encodeSketchBatch({ ...header, kind: "heartbeat", oldestSeq, question });
 }
 
 function addSpan(cube: Cube, span: SpanSpec): void {

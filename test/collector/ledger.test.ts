@@ -222,6 +222,40 @@ describe("heartbeats", () => {
     }));
 });
 
+test("a late heartbeat of a killed process does not say what its stream amounts to", () =>
+  check(async (running) => {
+    await running.send({ seq: 1, streamSpans: 1, window: 0, spans: [{}], watermarkMs: startMs });
+    await running.send({
+      seq: 2,
+      streamSpans: 1,
+      gapFromMs: startMs - 9,
+      watermarkMs: startMs + 20,
+    });
+    // This one had a second window of three spans, in memory alone.
+    await running.send({ seq: 2, streamSpans: 4, oldestSeq: 2, watermarkMs: startMs + 10 });
+    expect(await oneLedger(running)).toMatchObject({ streamSpans: 1, accounted: true });
+  }));
+
+test("a late record of a killed process, beyond what the next one knows, makes sums void", () =>
+  check(async (running) => {
+    await running.send({ seq: 1, streamSpans: 1, window: 0, spans: [{}], watermarkMs: startMs });
+    await running.send({ seq: 1, streamSpans: 1, oldestSeq: 2, watermarkMs: startMs + 20 });
+    await running.send({
+      seq: 3,
+      streamSpans: 4,
+      window: 0,
+      spans: [{}],
+      watermarkMs: startMs + 9,
+    });
+    await running.send({
+      seq: 2,
+      streamSpans: 1,
+      gapFromMs: startMs - 9,
+      watermarkMs: startMs + 20,
+    });
+    expect(await oneLedger(running)).toMatchObject({ forks: 1, missing: 0, accounted: true });
+  }));
+
 describe("holes", () => {
   test("more than 64 intervals are refused, not closed: filling the oldest goes on", () =>
     check(async (running) => {

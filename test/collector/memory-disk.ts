@@ -3,6 +3,8 @@ import type { Disk, DiskFile, DiskRange } from "../../base/disk.ts";
 
 export class MemoryDisk implements Disk {
   readonly files = new Map<string, Uint8Array>();
+  /** Files that are open go on under their new names. */
+  readonly #open = new Set<MemoryFile>();
   bytesRead = 0;
 
   /** The same files, to go on apart from these. */
@@ -15,11 +17,12 @@ export class MemoryDisk implements Disk {
   async open(path: string, flags: "w" | "r+"): Promise<DiskFile> {
     const known = this.files.get(path);
     if (flags === "r+" && known === undefined) throw new Error(`ENOENT: ${path}`);
-    const file = new MemoryFile(flags === "w" ? new Uint8Array(0) : (known as Uint8Array));
+    const file = new MemoryFile(path, flags === "w" ? new Uint8Array(0) : (known as Uint8Array));
     file.onChange = (bytes) => {
-      if (this.files.get(path) !== file.before) return;
-      this.files.set(path, bytes);
+      if (this.files.get(file.path) === file.before) this.files.set(file.path, bytes);
     };
+    file.onClose = () => this.#open.delete(file);
+    this.#open.add(file);
     this.files.set(path, file.before);
     return file;
   }
@@ -45,6 +48,7 @@ export class MemoryDisk implements Disk {
     if (bytes === undefined) throw new Error(`ENOENT: ${from}`);
     this.files.delete(from);
     this.files.set(to, bytes);
+    for (const file of this.#open) if (file.path === from) file.path = to;
   }
 
   async remove(path: string): Promise<void> {
@@ -65,11 +69,14 @@ export class MemoryDisk implements Disk {
 }
 
 class MemoryFile implements DiskFile {
+  path: string;
   /** What the file holds, as its directory knows it. */
   before: Uint8Array;
   onChange: (bytes: Uint8Array) => void = () => {};
+  onClose: () => void = () => {};
 
-  constructor(bytes: Uint8Array) {
+  constructor(path: string, bytes: Uint8Array) {
+    this.path = path;
     this.before = bytes;
   }
 
@@ -92,5 +99,7 @@ class MemoryFile implements DiskFile {
     this.#replace(this.before.slice(0, size));
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.onClose();
+  }
 }

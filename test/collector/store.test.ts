@@ -6,6 +6,7 @@ import { createJournal, openJournal } from "../../base/journal.ts";
 import { frameRecord, scanRecords } from "../../base/records.ts";
 import { nodeDisk } from "../../cli/node-disk.ts";
 import { createFileStore, type Store } from "../../collector/store/store.ts";
+import { MemoryDisk } from "../spool/memory-disk.ts";
 import { limpingDisk } from "./limping-disk.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -80,6 +81,20 @@ describe("journal", () => {
     await journal.append([bytes("c")]);
     await journal.close();
     expect(scanRecords(readFileSync(path)).payloads.map(text)).toEqual(["a", "b", "c"]);
+  });
+
+  test("what a killed process wrote last and was read survives a power cut", async () => {
+    const disk = new MemoryDisk();
+    const path = "/journals/1";
+    const journal = await createJournal(disk, path, [bytes("a")]);
+    const file = await disk.open(path, "r+");
+    const unsynced = frameRecord(bytes("b"));
+    await file.write(unsynced, 0, unsynced.length, journal.size);
+    disk.kill();
+    await openJournal(disk, path);
+    disk.cutPower();
+    const left = (await disk.read(path)) ?? bytes("");
+    expect(scanRecords(left).payloads.map(text)).toEqual(["a", "b"]);
   });
 
   test("a short write is continued, not taken for a whole one", async () => {

@@ -70,7 +70,7 @@ const lost = Array.from({ length: 20 }, (_, at) => {
 const declarations = [
   encodeSketchBatch({ ...header, kind: "tombstone", cause: "corrupt", lost }),
   encodeSketchBatch({ ...header, kind: "gap", gapFromMs: 1, gapToMs: fuzzStartMs }),
-  encodeSketchBatch({ ...header, kind: "heartbeat", oldestSeq: 17 }),
+  encodeSketchBatch({ ...header, kind: "heartbeat", oldestSeq: 17, question: 5 }),
 ];
 
 export function checkBatch(input: Uint8Array, verdicts: Verdicts): Fault {

@@ -2,12 +2,6 @@
  * D4: keys chosen to meet in one place of a table, or in V8's own hash of strings that read as
  * integers. Each family is 2^17 spans or members, against as many of the same sizes drawn at
  * random; the measure is processor time, the least of a few turns each.
- *
- * | seeded defect                                              | caught by              |
- * | ---------------------------------------------------------- | ---------------------- |
- * | the memory of spans places an id by some of its bits       | ids of one low word    |
- * | a shape's place comes from the ends of its values alone    | routes with alike ends |
- * | a shape's place is the sum of its bytes                    | anagrams               |
  */
 import { createAgent } from "../../agent/agent.ts";
 import { defaultAgentConfig } from "../../agent/config.ts";
@@ -242,4 +236,17 @@ function round(ratio: number): number {
   return Number(ratio.toFixed(2));
 }
 
-export const hashFloodingDefects: readonly RowDefect[] = [];
+export const hashFloodingDefects: readonly RowDefect[] = [
+  {
+    name: "a shape's place comes from the ends of its values alone",
+    caughtBy: "routes with alike ends",
+    patches: [
+      {
+        file: "agent/reduce/selection.js",
+        find: "turned(hash) + Math.imul(view.getInt32(pos, true), mixing)",
+        replace:
+          "turned(hash) + (pos - start < 12 || end - pos < 16 ? view.getInt32(pos, true) : 0)",
+      },
+    ],
+  },
+];

@@ -2,14 +2,6 @@
  * D5: sketches no agent made. Each is a good batch with one part replaced, sent to a collector; it
  * must be refused with a code and leave every total as it was. And customers chosen by somebody who
  * knows the code but not the key must be counted as well as any others.
- *
- * | seeded defect                                            | caught by                          |
- * | -------------------------------------------------------- | ---------------------------------- |
- * | a digest's weights are not looked at                     | weight -1, NaN, infinity           |
- * | a histogram's buckets need not add up to its count       | a bucket too many                  |
- * | registers are taken whatever their rank                  | a register of rank 52 among many   |
- * | customers are not held against spans                     | all ranks 51, for twenty spans     |
- * | customers are hashed without the key                     | chosen customers, error            |
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -351,4 +343,32 @@ export function chosenError(key: SipKey): number {
   return Number((Math.abs(estimateHll(hll) / chosenCount - 1) * 100).toFixed(2));
 }
 
-export const hostileSketchesDefects: readonly RowDefect[] = [];
+export const hostileSketchesDefects: readonly RowDefect[] = [
+  {
+    name: "weights of a digest are not looked at",
+    caughtBy: "taken",
+    patches: [
+      {
+        file: "sketch/digest-codec.js",
+        find: "!(weight > 0 && weight <= weightMax * weightMax)",
+        replace: "false",
+      },
+    ],
+  },
+  {
+    name: "customers are not held against spans",
+    caughtBy: "taken",
+    patches: [{ file: "sketch/cell-codec.js", find: "if (least > spans)", replace: "if (false)" }],
+  },
+  {
+    name: "customers are hashed without the key",
+    caughtBy: "chosenErrorPercent",
+    patches: [
+      {
+        file: "sketch/sip-hash.js",
+        find: "const { words } = key;",
+        replace: "const words = [0, 0, 0, 0];",
+      },
+    ],
+  },
+];

@@ -1,12 +1,6 @@
 /**
  * D6: names that mean something to every object, wherever a name can stand, against a whole
  * `brunt start` under `--disable-proto=throw`, which turns a slip into an exception.
- *
- * | seeded defect                                             | caught by    |
- * | --------------------------------------------------------- | ------------ |
- * | attributes of a request kept in a plain object by name    | notOrdinary  |
- * | a body's fields copied onto the prototype                 | polluted     |
- * | an exception of such a name is not caught                 | crashes      |
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -168,4 +162,17 @@ async function refusedConfigs(folder: string): Promise<(number | undefined)[]> {
   return codes;
 }
 
-export const prototypeNamesDefects: readonly RowDefect[] = [];
+export const prototypeNamesDefects: readonly RowDefect[] = [
+  {
+    name: "what a header holds lands on the prototype of everything",
+    caughtBy: "polluted",
+    patches: [
+      {
+        file: "agent/receivers/http.js",
+        find: 'const path = (request.url ?? "")',
+        replace: `Object.prototype.polluted = request.headers["x-brunt"];
+        const path = (request.url ?? "")`,
+      },
+    ],
+  },
+];

@@ -1,12 +1,6 @@
 /**
  * D8: two hundred clients of the event stream that never read, beside fifty that do, at a thousand
  * events a second.
- *
- * | seeded defect                                            | caught by               |
- * | -------------------------------------------------------- | ----------------------- |
- * | events are sent whatever a client's buffer holds         | rssGrowthMiB            |
- * | a stalled client is never closed                         | notClosed               |
- * | a client that has room again begins at the newest event  | missed                  |
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -111,4 +105,28 @@ function rssMiB(pid: number): number {
   return (Number(pages) * bytesPerPage) / mebibyte;
 }
 
-export const slowReadersDefects: readonly RowDefect[] = [];
+export const slowReadersDefects: readonly RowDefect[] = [
+  {
+    name: "clients that do not read are kept",
+    caughtBy: "notClosed",
+    patches: [
+      {
+        file: "collector/api/event-stream.js",
+        find: "if (since === undefined || now - since < closeAfterMs)",
+        replace: "if (true)",
+      },
+    ],
+  },
+  {
+    name: "a client is sent the newest event alone",
+    caughtBy: "missed",
+    patches: [
+      {
+        file: "collector/api/event-stream.js",
+        find: "client.connection.cork();",
+        replace: `client.connection.cork();
+        client.cursor = Math.max(client.cursor, events.nextSeq - 1);`,
+      },
+    ],
+  },
+];

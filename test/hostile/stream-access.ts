@@ -1,15 +1,6 @@
 /**
  * D9: who may open the event stream of a `brunt collector` that asks for tokens, and what a client
  * misses that loses its connection a hundred times.
- *
- * | seeded defect                                          | caught by        |
- * | ------------------------------------------------------ | ---------------- |
- * | an origin is compared by how it begins                 | originsTaken     |
- * | a ticket is not deleted when it is used                | ticketsTaken     |
- * | a ticket's age is not looked at                        | ticketsTaken     |
- * | a pass is asked only when the stream opens             | revokedMs        |
- * | a resumed client begins at the newest event            | eventsMissed     |
- * | `maxPayload` of the stream is the library's 100 MiB    | talkersTaken     |
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -253,4 +244,34 @@ async function talk(door: Door): Promise<number[]> {
   return Promise.all(codes);
 }
 
-export const streamAccessDefects: readonly RowDefect[] = [];
+export const streamAccessDefects: readonly RowDefect[] = [
+  {
+    name: "an origin is compared by how it begins",
+    caughtBy: "originsTaken",
+    patches: [
+      {
+        file: "collector/api/origin.js",
+        find: "return origin ===",
+        replace: "return origin.startsWith('http://127.0.0.1') || origin ===",
+      },
+    ],
+  },
+  {
+    name: "a ticket stays when it is used",
+    caughtBy: "strangersTaken",
+    patches: [
+      { file: "collector/access/access.js", find: "this.#tickets.delete(ticket);", replace: "" },
+    ],
+  },
+  {
+    name: "a client that resumes begins at the newest event",
+    caughtBy: "eventsMissed",
+    patches: [
+      {
+        file: "collector/api/event-stream.js",
+        find: "client.cursor = since + 1;",
+        replace: "client.cursor = events.nextSeq;",
+      },
+    ],
+  },
+];

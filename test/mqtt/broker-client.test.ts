@@ -72,7 +72,7 @@ describe("at a broker", () => {
     expect(await answers("a")).toMatchObject([{ seq: 1, ack }]);
     hear(agentTopics("a").up, bytesOf({ seq: 1, agent: "a" }));
     open[1]?.resolve(ack);
-    expect((await answers("a"))[1]).toMatchObject({ seq: 1, heartbeat: true, ack });
+    expect((await answers("a"))[1]).toMatchObject({ seq: 1, heartbeat: 1, ack });
   });
 
   test.each<[string, unknown, object]>([

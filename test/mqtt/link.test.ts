@@ -24,7 +24,7 @@ const ack = (...have: [number, number][]): Ack => ({
   collectorTimeMs: 9,
 });
 const record = (seq: number, stream = 1) => bytesOf({ stream, seq, window: seq, agent: "edge" });
-const heartbeat = (seq: number) => bytesOf({ seq, agent: "edge" });
+const heartbeat = (seq: number, question = 7) => bytesOf({ seq, agent: "edge", question });
 
 /** A link whose first connection is up unless told otherwise. */
 function start({ up = true } = {}) {
@@ -93,14 +93,15 @@ describe("link", () => {
     const log = (name: string, promise: Promise<unknown>) =>
       outcomeOf(promise).then((value) => outcomes.push(`${name} ${typeof value}`));
     const sends = [log("record", link.send(record(5))), log("beat", link.send(heartbeat(5)))];
-    answer({ seq: 5, heartbeat: true, nack: { code: "SKETCH_INVALID", message: "no" } });
+    answer({ seq: 5, heartbeat: 6, ack: ack() });
+    answer({ seq: 5, heartbeat: 7, nack: { code: "SKETCH_INVALID", message: "no" } });
     await sends[1];
     expect(outcomes).toEqual(["beat string"]);
     sends.push(log("beat", link.send(heartbeat(5))), log("beat", link.send(heartbeat(5))));
-    answer({ seq: 5, heartbeat: true, ack: ack() });
+    answer({ seq: 5, heartbeat: 7, ack: ack() });
     await Promise.all(sends.slice(2));
     expect(outcomes).toEqual(["beat string", "beat object", "beat object"]);
-    answer({ seq: 9, heartbeat: true, ack: ack([5, 5]) });
+    answer({ seq: 9, heartbeat: 8, ack: ack([5, 5]) });
     await sends[0];
     expect(outcomes).toContain("record object");
   });
@@ -114,14 +115,14 @@ describe("link", () => {
     };
     // Of an earlier life, for all we know.
     expect(await isTimed(record(3), 3)).toBe(false);
-    expect(await isTimed(heartbeat(3), 3, { heartbeat: true })).toBe(false);
+    expect(await isTimed(heartbeat(3), 3, { heartbeat: 7 })).toBe(true);
     expect(await isTimed(record(4), 4)).toBe(true);
     expect(await isTimed(record(2), 2)).toBe(false);
     const lost = link.send(record(5)).catch(() => {});
     clock.advance(10_000);
     await lost;
     expect(await isTimed(record(5), 5)).toBe(false);
-    expect(await isTimed(record(6), 9, { heartbeat: true })).toBe(false);
+    expect(await isTimed(record(6), 9, { heartbeat: 7 })).toBe(false);
     expect(await isTimed(record(7), 7)).toBe(true);
     expect(await isTimed(record(8, 2), 8, { stream: 2 })).toBe(false);
   });

@@ -56,13 +56,17 @@ async function check({ seed, agentsCount }: { seed: number; agentsCount: number 
     });
   });
   for (const agent of agents) await agent.start();
+  const flush = () => Promise.all(agents.map((agent) => agent.flush()));
   const home = new Map<string, Agent>();
   for (let window = 0; window < windows; window++) {
     const spans: Spans = new Map();
     for (let request = 0; request < requestsPerWindow; request++) {
       traceRequest({ system, prng, spans }, clock.nowMs() + prng.integer(9_000));
     }
-    for (let second = 0; second < 10; second++) clock.advance(1_000);
+    for (let second = 0; second < 10; second++) {
+      clock.advance(1_000);
+      await flush();
+    }
     for (const [process, list] of spans) {
       const agent = home.get(process) ?? prng.pick(agents);
       home.set(process, agent);
@@ -71,11 +75,11 @@ async function check({ seed, agentsCount }: { seed: number; agentsCount: number 
       const taken = agent.ingest(bytes.value);
       expect(taken.ok && taken.value.rejected).toBe(0);
     }
-    await Promise.all(agents.map((agent) => agent.flush()));
+    await flush();
   }
   for (let second = 0; second < 30; second++) {
     clock.advance(1_000);
-    await Promise.all(agents.map((agent) => agent.flush()));
+    await flush();
     await collector.settled();
   }
   const graph = decider.graph();

@@ -8,7 +8,7 @@ import type { CollectorLink } from "../../wire/agent-link.ts";
 import { chanceOf } from "./chance.ts";
 import { Incarnation } from "./incarnation.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { isOfTheWorld, SimDisk } from "./sim-disk.ts";
+import { type DiskOperation, isOfTheWorld, SimDisk } from "./sim-disk.ts";
 import { createSimLog, type Trace } from "./trace.ts";
 
 export interface AgentMachineOptions {
@@ -19,8 +19,7 @@ export interface AgentMachineOptions {
   readonly shortWrites: number;
   readonly trace: Trace | undefined;
   linkOf(owner: Incarnation): CollectorLink;
-  /** A disk operation begins, which takes so long. */
-  onOperation(takesMs: number): void;
+  onOperation(begun: DiskOperation): void;
   /** It ended by itself, as its disk refuses. */
   onExit(): void;
   onFault(message: string): void;
@@ -50,9 +49,9 @@ export class AgentMachine {
       seed,
       name,
       shortWrites,
-      onOperation: (operation, path, takesMs) => {
-        trace?.(scheduler.nowMs, name, `${operation} ${path}`);
-        options.onOperation(takesMs);
+      onOperation: (begun) => {
+        trace?.(scheduler.nowMs, name, `${begun.operation} ${begun.path}`);
+        options.onOperation(begun);
       },
     });
   }

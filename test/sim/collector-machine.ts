@@ -7,7 +7,7 @@ import type { CollectorLink } from "../../wire/agent-link.ts";
 import { Incarnation } from "./incarnation.ts";
 import { createQuietDecider } from "./quiet-decider.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { isOfTheWorld, SimDisk } from "./sim-disk.ts";
+import { type DiskOperation, isOfTheWorld, SimDisk } from "./sim-disk.ts";
 import { createSimLog, type Trace } from "./trace.ts";
 
 export interface CollectorMachineOptions {
@@ -15,7 +15,7 @@ export interface CollectorMachineOptions {
   readonly scheduler: Scheduler;
   readonly shortWrites: number;
   readonly trace: Trace | undefined;
-  onOperation(takesMs: number): void;
+  onOperation(begun: DiskOperation): void;
   /** A life of it begins, whose end nobody tells. */
   onBoot(life: Incarnation, link: CollectorLink): void;
   /** It ended by itself, as its disk refuses. */
@@ -39,9 +39,9 @@ export class CollectorMachine {
       seed,
       name,
       shortWrites,
-      onOperation: (operation, path, takesMs) => {
-        trace?.(scheduler.nowMs, name, `${operation} ${path}`);
-        options.onOperation(takesMs);
+      onOperation: (begun) => {
+        trace?.(scheduler.nowMs, name, `${begun.operation} ${begun.path}`);
+        options.onOperation(begun);
       },
     });
   }

@@ -2,11 +2,13 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type Row, rowOf } from "../scoreboard-row.ts";
+import { mutants } from "./mutants.ts";
 import { runSeeds } from "./run-seeds.ts";
-import { type SimResult, simStartMs, simulate } from "./sim.ts";
+import { type SimFigures, type SimResult, simStartMs, simulate } from "./sim.ts";
 import { createTrace } from "./trace.ts";
+import { tryMutants } from "./try-mutants.ts";
 
-const usage = `Usage: npm run sim -- [--seeds N] [--from N] | --seed N
+const usage = `Usage: npm run sim -- [--seeds N] [--from N] | --seed N | --mutants
 
 Agents, a broker and a collector, all of the production code, in virtual time under lost, repeated
 and late messages, partitions, kills, power cuts, disks that refuse and clocks that jump. An oracle
@@ -16,6 +18,7 @@ that knows every input judges: nothing counted twice, nothing lost but what was 
   --seeds N     seeds to run; 2,000 unless told
   --from N      the first of them; 1 unless told
   --seed N      replays one and tells everything that happens in it
+  --mutants     puts known defects into copies of the product, and tells which are not caught
   --threads N   threads; as many as there are cores unless told
   --until-violation   stops at the first seed that is violated
   --help        this text
@@ -29,6 +32,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "2000" },
     from: { type: "string", default: "1" },
     seed: { type: "string" },
+    mutants: { type: "boolean", default: false },
     threads: { type: "string", default: String(availableParallelism()) },
     "until-violation": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -37,6 +41,7 @@ const { values } = parseArgs({
 
 if (values.help) process.stdout.write(usage);
 else if (values.seed !== undefined) await replay(Number(values.seed));
+else if (values.mutants) await runMutants();
 else await runAll();
 
 async function replay(seed: number): Promise<void> {
@@ -49,7 +54,7 @@ async function replay(seed: number): Promise<void> {
 
 async function runAll(): Promise<void> {
   const startMs = performance.now();
-  const sums = { spans: 0, applied: 0, declaredLost: 0, crashes: 0 };
+  const sums: { -readonly [name in keyof SimFigures]?: number } = {};
   let seeds = 0;
   let violated = 0;
   const range = {
@@ -61,8 +66,8 @@ async function runAll(): Promise<void> {
   await runSeeds(range, (result) => {
     seeds++;
     if (result.violations.length > 0 && violated++ < failuresShown) showFailure(result);
-    for (const name of Object.keys(sums) as (keyof typeof sums)[]) {
-      sums[name] += result.figures[name];
+    for (const name of Object.keys(result.figures) as (keyof SimFigures)[]) {
+      sums[name] = (sums[name] ?? 0) + result.figures[name];
     }
     if (seeds % progressEvery !== 0) return;
     const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
@@ -70,6 +75,17 @@ async function runAll(): Promise<void> {
   });
   const value = { violated, ...sums };
   print(rowOf({ row: "R4", n: seeds, value, limit: { violated: 0 } }));
+}
+
+async function runMutants(): Promise<void> {
+  let uncaught = 0;
+  await tryMutants(mutants, ({ name, caught, seeds, says }) => {
+    if (!caught) uncaught++;
+    const verdict = caught ? `caught by seed ${seeds}: ${says}` : `not caught by ${seeds} seeds`;
+    process.stderr.write(`${name}: ${verdict}\n`);
+  });
+  const limit = { uncaught: 0 };
+  print(rowOf({ row: "R4", n: mutants.length, value: { uncaught }, limit }));
 }
 
 function showFailure({ seed, violations }: SimResult): void {

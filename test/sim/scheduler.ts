@@ -11,6 +11,9 @@ export interface ScheduledEvent {
   run: (() => void) | undefined;
 }
 
+/** After so many events Node comes to look for errors that nobody handled. */
+const turnEvery = 32;
+
 export class Scheduler {
   #nowMs: number;
   #order = 0;
@@ -47,11 +50,16 @@ export class Scheduler {
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
       this.events++;
       run();
-      // All promises are run before this resolves: nothing in a simulation waits for the system.
-      await setImmediate();
+      await (this.events % turnEvery === 0 ? setImmediate() : settled());
     }
+    await setImmediate();
     this.#nowMs = untilMs;
   }
+}
+
+/** Resolves when no promise has anything left to run; nothing here waits for the system. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 function before(a: ScheduledEvent, b: ScheduledEvent): boolean {

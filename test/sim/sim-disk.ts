@@ -22,13 +22,21 @@ export type DiskHealth =
   /** Writes and syncs fail now and then. */
   | "broken";
 
+export interface DiskOperation {
+  readonly operation: DiskOperationName;
+  readonly path: string;
+  readonly takesMs: number;
+}
+
+export type DiskOperationName = Exclude<keyof (Disk & DiskFile), "open"> | "open w" | "open r+";
+
 export interface SimDiskOptions {
   readonly seed: number;
   readonly name: string;
   /** Of writes, how many take fewer bytes than offered. */
   readonly shortWrites: number;
-  /** Told of each operation as it begins, with the time it will take. */
-  onOperation?(operation: string, path: string, takesMs: number): void;
+  /** Told of each operation as it begins. */
+  onOperation?(begun: DiskOperation): void;
 }
 
 interface InFlight {
@@ -49,6 +57,8 @@ export class SimDisk {
   readonly #root = new DirectoryImage();
   readonly #inFlight = new Set<InFlight>();
   readonly #owners = new Map<string, Incarnation>();
+  /** Of paths seen before. */
+  readonly #parts = new Map<string, readonly string[]>();
 
   constructor(options: SimDiskOptions) {
     this.#options = options;
@@ -57,8 +67,11 @@ export class SimDisk {
 
   /** The disk as one life of the machine's process sees it. */
   mount(owner: Incarnation): Disk {
-    const op = <T>(operation: string, path: string, effect: (part: number) => T): Promise<T> =>
-      this.#operate(owner, { operation, path, effect });
+    const op = <T>(
+      operation: DiskOperationName,
+      path: string,
+      effect: (part: number) => T,
+    ): Promise<T> => this.#operate(owner, { operation, path, effect });
     return {
       open: async (path, flags) => this.#open(owner, path, flags),
       read: (path, range) => op("read", path, () => this.#read(path, range)),
@@ -93,10 +106,10 @@ export class SimDisk {
 
   async #operate<T>(
     owner: Incarnation,
-    work: { operation: string; path: string; effect: (part: number) => T },
+    work: { operation: DiskOperationName; path: string; effect: (part: number) => T },
   ): Promise<T> {
     const takesMs = this.#latencyMs();
-    this.#options.onOperation?.(work.operation, work.path, takesMs);
+    this.#options.onOperation?.({ operation: work.operation, path: work.path, takesMs });
     const inFlight: InFlight = { owner, effect: work.effect };
     this.#inFlight.add(inFlight);
     return owner.later(takesMs, () => {
@@ -116,7 +129,7 @@ export class SimDisk {
       path,
       effect: () => this.#openImage(path, flags),
     });
-    const op = <T>(operation: string, effect: (part: number) => T): Promise<T> =>
+    const op = <T>(operation: DiskOperationName, effect: (part: number) => T): Promise<T> =>
       this.#operate(owner, { operation, path, effect });
     return {
       write: (bytes, offset, size, position) => {
@@ -240,7 +253,9 @@ export class SimDisk {
 
   #directory(path: string): DirectoryImage {
     let directory = this.#root;
-    for (const name of partsOf(path)) {
+    const parts = this.#parts.get(path) ?? partsOf(path);
+    this.#parts.set(path, parts);
+    for (const name of parts) {
       const next = directory.find(name);
       if (!(next instanceof DirectoryImage)) throw systemError("ENOENT", path);
       directory = next;

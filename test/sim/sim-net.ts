@@ -159,6 +159,20 @@ export class SimNet {
   }
 }
 
+/** Tells of every record before the collector has it. */
+export function watched(
+  link: CollectorLink,
+  onArrival: (record: Uint8Array) => void,
+): CollectorLink {
+  return {
+    thresholds: () => link.thresholds(),
+    send(record) {
+      onArrival(record);
+      return link.send(record);
+    },
+  };
+}
+
 function unreachable(reason: string): OperationalError {
   return new OperationalError("COLLECTOR_UNREACHABLE", reason, { retryable: true });
 }

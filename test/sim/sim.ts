@@ -19,8 +19,8 @@ import { type Judged, judge, judgeIntervals, readStored } from "./judge.ts";
 import { Oracle } from "./oracle.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimBroker } from "./sim-broker.ts";
-import { SimNet } from "./sim-net.ts";
-import { Storm } from "./storm.ts";
+import { SimNet, watched } from "./sim-net.ts";
+import { Storm, type StormFigures } from "./storm.ts";
 import { createSimLog, describe, type Trace } from "./trace.ts";
 import { createRequest, customersMax, type SimRequest } from "./workload.ts";
 
@@ -31,12 +31,7 @@ export interface SimResult {
   readonly figures: SimFigures;
 }
 
-export interface SimFigures {
-  readonly spans: number;
-  readonly applied: number;
-  readonly declaredLost: number;
-  readonly atRisk: number;
-  readonly crashes: number;
+export interface SimFigures extends Judged, StormFigures {
   readonly events: number;
 }
 
@@ -47,9 +42,11 @@ export interface SimOptions {
 
 /** A Wednesday; the start of a window. */
 export const simStartMs = 1_800_000_000_000;
-const stormMs = 300_000;
-/** Long enough for the longest pause between two tries, and for the last windows to close. */
-const drainStepMs = 20_000;
+const stormMs = 200_000;
+const drainStepMs = 5_000;
+/** Windows close within a few of these. */
+const closeMs = 20_000;
+const closeStepsMax = 4;
 const drainMsMax = 400_000;
 const agentsMax = 3;
 const violationsMax = 20;
@@ -58,8 +55,9 @@ const retriedShare = 0.05;
 const retryMsMax = 30_000;
 /** By so much later may an agent seal a window that it opened before its clock was corrected. */
 const clockJumpMsMax = 500_000;
-/** More than reading every window takes. */
-const readMs = 60_000;
+/** Reading every window takes some steps of this; more than so many it does not. */
+const readStepMs = 1_000;
+const readStepsMax = 60;
 const nothingJudged: Judged = { spans: 0, applied: 0, declaredLost: 0, atRisk: 0 };
 
 export async function simulate({ seed, trace }: SimOptions): Promise<SimResult> {
@@ -93,7 +91,7 @@ class Simulation {
     };
     this.#collector = new CollectorMachine({
       ...{ seed, scheduler, shortWrites, trace, onFault },
-      onOperation: (takesMs) => this.#storm.operate(this.#collector, takesMs),
+      onOperation: (begun) => this.#storm.operate(this.#collector, begun),
       onBoot: (life, link) => this.#joinBroker(life, watched(link, onArrival)),
       onExit: () => this.#storm.bootAgain(this.#collector),
     });
@@ -120,8 +118,8 @@ class Simulation {
     const name = `agent-${index}`;
     const broker = happens(this.#prng, 0.6) ? this.#broker : undefined;
     // Some spools are so small that the oldest records have to be given up.
-    const spoolBytesMax = happens(this.#prng, 0.4)
-      ? Math.round(spread(this.#prng, 4_000, 30_000))
+    const spoolBytesMax = happens(this.#prng, 0.5)
+      ? Math.round(spread(this.#prng, 4_000, 16_000))
       : 2 ** 28;
     const agent: AgentMachine = new AgentMachine({
       ...{ seed: this.#seed, name, scheduler: this.#scheduler, shortWrites, trace: this.#trace },
@@ -134,7 +132,7 @@ class Simulation {
               open: broker.opener(name, owner),
               agent: name,
             }),
-      onOperation: (takesMs) => this.#storm.operate(agent, takesMs),
+      onOperation: (begun) => this.#storm.operate(agent, begun),
       onExit: () => this.#storm.bootAgain(agent),
       onFault: (message) => this.#fail(message),
     });
@@ -220,38 +218,42 @@ class Simulation {
 
   async #drain(): Promise<void> {
     const untilMs = this.#scheduler.nowMs + drainMsMax;
-    // Windows that late spans opened last are sealed, sent and closed within this.
-    await this.#pass(2 * drainStepMs);
-    while (!this.#isDrained()) {
+    do {
       if (this.#scheduler.nowMs > untilMs) {
         this.#fail(`not drained ${drainMsMax / 1_000} s after the storm: ${this.#undrained()}`);
         return;
       }
       await this.#pass(drainStepMs);
-    }
-    await this.#pass(drainStepMs);
+    } while (!this.#isDrained());
+    await this.#pass(closeMs);
   }
 
   #isDrained(): boolean {
-    return this.#collector.isUp && this.#agents.every((agent) => agent.isDrained);
+    return this.#isClosed && this.#agents.every((agent) => agent.isDrained);
+  }
+
+  /** The collector runs, and no window is open. */
+  get #isClosed(): boolean {
+    return this.#collector.isUp && this.#collector.core?.windows.openCount === 0;
   }
 
   #undrained(): string {
     const late = this.#agents.filter((agent) => !agent.isDrained);
-    return [...late.map(({ name }) => name), this.#collector.isUp ? "" : "collector"].join(" ");
+    return [...late.map(({ name }) => name), this.#isClosed ? "" : "collector"].join(" ");
   }
 
   /** What was acknowledged has to survive: the oracle judges after one more power cut. */
   async #verdict(): Promise<SimResult> {
+    for (const agent of this.#agents) agent.kill("cutPower");
     this.#collector.kill("cutPower");
     this.#collector.boot();
-    await this.#pass(drainStepMs);
+    for (let step = 0; step < closeStepsMax && !this.#isClosed; step++) await this.#pass(closeMs);
     const fail = (message: string): void => this.#fail(message);
     const judged = await this.#judge(fail);
     return {
       seed: this.#seed,
       violations: this.#violations,
-      figures: { ...judged, crashes: this.#storm.crashes, events: this.#scheduler.events },
+      figures: { ...judged, ...this.#storm.figures, events: this.#scheduler.events },
     };
   }
 
@@ -270,7 +272,9 @@ class Simulation {
       },
       (cause: unknown) => fail(`what is stored cannot be read: ${String(cause)}`),
     );
-    await this.#pass(readMs);
+    for (let step = 0; step < readStepsMax && stored === undefined; step++) {
+      await this.#pass(readStepMs);
+    }
     if (stored === undefined) return nothingJudged;
     const { clocksJump } = this.#storm;
     return judge(stored, core.ledger(), this.#oracle, { agents: this.#agents, clocksJump, fail });
@@ -284,15 +288,4 @@ class Simulation {
     this.#trace?.(this.#scheduler.nowMs, "VIOLATION", message);
     if (this.#violations.length < violationsMax) this.#violations.push(message);
   }
-}
-
-/** Tells of every record before the collector has it. */
-function watched(link: CollectorLink, onArrival: (record: Uint8Array) => void): CollectorLink {
-  return {
-    thresholds: () => link.thresholds(),
-    send(record) {
-      onArrival(record);
-      return link.send(record);
-    },
-  };
 }

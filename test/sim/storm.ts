@@ -1,6 +1,7 @@
 /**
- * What goes wrong, and when: by the seed, a step every 30 s. Half of the crashes are power cuts,
- * and many come in the middle of an operation of the disk.
+ * What goes wrong, and when: by the seed, a step every 20 s. Half of the crashes are power cuts,
+ * and many come in the middle of an operation of the disk, or soon after one that makes, renames or
+ * removes a file.
  */
 import type { Prng } from "../../base/prng.ts";
 import type { AgentMachine } from "./agent-machine.ts";
@@ -9,7 +10,7 @@ import type { CollectorMachine } from "./collector-machine.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimBroker } from "./sim-broker.ts";
-import type { DiskHealth, SimDisk } from "./sim-disk.ts";
+import type { DiskHealth, DiskOperation, DiskOperationName, SimDisk } from "./sim-disk.ts";
 import type { SimNet } from "./sim-net.ts";
 import type { Trace } from "./trace.ts";
 
@@ -26,7 +27,7 @@ export interface StormOptions {
 
 type Machine = AgentMachine | CollectorMachine;
 
-const stepMs = 30_000;
+const stepMs = 20_000;
 const crashShare = 0.25;
 const partitionShare = 0.25;
 const diskShare = 0.12;
@@ -37,14 +38,37 @@ const clockSeedShare = 0.15;
 const clockShare = 0.3;
 const clockMsMax = 250_000;
 const downMsMax = 60_000;
-const partitionMsMax = 400_000;
+const partitionMsMax = 250_000;
 const operationsMax = 40;
+/** What is done in the wrong order with files shows only just then. */
+const riskyOperations: ReadonlySet<DiskOperationName> = new Set(["rename", "remove", "open w"]);
+const riskyShare = 0.02;
+/** An agent does so once in many seconds, a collector many times in one. */
+const riskyAgentShare = 0.1;
+const riskyOperationsMax = 6;
 const restartMs = 2_000;
 /** A crash that waits for an operation comes anyway after this. */
 const armedMsMax = 20_000;
 
+/** How much of it there was. */
+export interface StormFigures {
+  readonly crashes: number;
+  readonly powerCuts: number;
+  readonly partitions: number;
+  readonly badDisks: number;
+  readonly clockJumps: number;
+  readonly brokerKills: number;
+}
+
 export class Storm {
-  crashes = 0;
+  readonly #figures: { -readonly [name in keyof StormFigures]: number } = {
+    crashes: 0,
+    powerCuts: 0,
+    partitions: 0,
+    badDisks: 0,
+    clockJumps: 0,
+    brokerKills: 0,
+  };
   readonly #options: StormOptions;
   readonly #prng: Prng;
   readonly #clocksJump: boolean;
@@ -56,6 +80,10 @@ export class Storm {
     this.#options = options;
     this.#prng = chanceOf(options.seed, "storm");
     this.#clocksJump = happens(this.#prng, clockSeedShare);
+  }
+
+  get figures(): StormFigures {
+    return this.#figures;
   }
 
   get clocksJump(): boolean {
@@ -86,13 +114,22 @@ export class Storm {
   }
 
   /** An operation of a machine's disk begins: the machine may crash before it is done. */
-  operate(machine: Machine, takesMs: number): void {
+  operate(machine: Machine, { operation, takesMs }: DiskOperation): void {
     const left = this.#armed.get(machine);
-    if (left === undefined) return;
+    if (left === undefined) {
+      this.#armAfter(machine, operation);
+      return;
+    }
     this.#armed.set(machine, left - 1);
     if (left > 0) return;
     this.#armed.delete(machine);
     this.#later(this.#prng.next() * takesMs, () => this.#crash(machine));
+  }
+
+  #armAfter(machine: Machine, operation: DiskOperationName): void {
+    if (this.#isOver || !riskyOperations.has(operation)) return;
+    if (!happens(this.#prng, "name" in machine ? riskyAgentShare : riskyShare)) return;
+    this.#armed.set(machine, this.#prng.integer(riskyOperationsMax));
   }
 
   #step(): void {
@@ -127,10 +164,12 @@ export class Storm {
 
   #crash(machine: Machine): void {
     if (!machine.isRunning) return;
-    this.crashes++;
+    const how = happens(this.#prng, 0.5) ? "cutPower" : "kill";
+    this.#figures.crashes++;
+    if (how === "cutPower") this.#figures.powerCuts++;
     this.#armed.delete(machine);
     if ("name" in machine) this.#options.oracle.kill(machine.name);
-    machine.kill(happens(this.#prng, 0.5) ? "cutPower" : "kill");
+    machine.kill(how);
     this.#bootIn(machine, spread(this.#prng, 200, downMsMax));
   }
 
@@ -164,6 +203,7 @@ export class Storm {
     const { agents, net, scheduler, trace } = this.#options;
     const lastsMs = spread(this.#prng, 3_000, partitionMsMax);
     const whom = happens(this.#prng, 0.5) ? agents : [this.#prng.pick(agents)];
+    this.#figures.partitions++;
     for (const { name } of whom) {
       trace?.(scheduler.nowMs, name, `is cut off for ${(lastsMs / 1_000).toFixed(1)} s`);
       net.cutOff(name, scheduler.nowMs + lastsMs);
@@ -171,6 +211,7 @@ export class Storm {
   }
 
   #spoil(machine: Machine): void {
+    this.#figures.badDisks++;
     const health: DiskHealth = happens(this.#prng, 0.5) ? "full" : "broken";
     this.#setHealth(machine, health);
     this.#later(spread(this.#prng, 500, downMsMax), () => this.#setHealth(machine, "well"));
@@ -185,6 +226,7 @@ export class Storm {
   #killBroker(broker: SimBroker): void {
     const { trace, scheduler } = this.#options;
     if (!broker.isUp) return;
+    this.#figures.brokerKills++;
     trace?.(scheduler.nowMs, "broker", "is killed");
     broker.kill();
     this.#later(spread(this.#prng, 200, downMsMax), () => {
@@ -194,6 +236,7 @@ export class Storm {
 
   #jump(agent: AgentMachine): void {
     const { trace, scheduler } = this.#options;
+    this.#figures.clockJumps++;
     agent.clockOffsetMs = happens(this.#prng, 0.3)
       ? 0
       : Math.round(between(this.#prng, -clockMsMax, clockMsMax));

@@ -63,6 +63,19 @@ describe.each(["kill", "cutPower"] as const)("%s", (how) => {
     });
   });
 
+  test("an agent whose disk had refused was listening all the same", async () => {
+    const rig = await startRig();
+    rig.disk.writeError = new Error("EIO");
+    for (let window = 0; window < 3; window++) await rig.window(3);
+    await rig.pass(6);
+    rig.disk.writeError = undefined;
+    await rig.pass(7);
+    rig.ingest(2);
+    await rig.restart(how);
+    await rig.pass(10);
+    expect(rig.collector.heard.filter(({ kind }) => kind === "gap")).toHaveLength(1);
+  });
+
   test("an agent that had nothing to tell was listening all the same", async () => {
     const rig = await startRig();
     await rig.window(3);
@@ -203,6 +216,26 @@ describe("a spool that is not what it was", () => {
     await comeBack(rig);
     const lost = records * each;
     expect(rig.collector.totals).toEqual({ applied: rig.spans - lost, lost, unaccounted: 0 });
+  });
+
+  test("a record that came to disk late is gone: what it counted is declared, no more", async () => {
+    const rig = await startRig();
+    await rig.window(3);
+    rig.disk.writeError = new Error("EIO");
+    rig.collector.refuse = (batch) =>
+      batch.kind === "window" && batch.counts.spans > 3 ? "OVERLOADED" : undefined;
+    for (const spans of [5, 4, 2]) await rig.window(spans);
+    await rig.pass(40);
+    expect(rig.collector.totals.applied).toBe(3 + 2);
+    rig.disk.writeError = undefined;
+    await rig.pass(6);
+    const path = rig.disk.spoolFiles().at(-1) ?? "";
+    const [, , second] = offsetsOf(rig.disk, path);
+    rig.disk.damage(path, (bytes) => bytes.fill(0, second));
+    await rig.restart();
+    rig.collector.refuse = () => undefined;
+    await rig.pass(120);
+    expect(rig.collector.totals).toEqual({ applied: 3 + 5 + 2, lost: 4, unaccounted: 0 });
   });
 
   test("a torn tail is cut, and the file goes on behind it", async () => {

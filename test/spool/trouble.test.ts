@@ -31,7 +31,7 @@ describe("a disk that refuses", () => {
     ["fails to sync", (rig: Rig) => Object.assign(rig.disk, { syncError: broken })],
     ["takes nothing of a write", (rig: Rig) => Object.assign(rig.disk, { writeBytesMax: 0 })],
   ])(
-    "that %s: records go from memory, and to disk again ten seconds after it works",
+    "that %s: records go from memory, and to disk again five seconds after it works",
     async (_, spoil) => {
       const rig = await startRig();
       await rig.window(3);
@@ -39,6 +39,7 @@ describe("a disk that refuses", () => {
       rig.collector.isAway = true;
       for (let window = 0; window < 5; window++) await rig.window(3);
       expect(rig.ledger.spool.state).toBe("failing");
+      expect(rig.core.degraded()).toMatch(/disk refuses/);
       expect(lostOf(rig)).toBe(0);
       rig.collector.isAway = false;
       await rig.pass(40);
@@ -50,8 +51,9 @@ describe("a disk that refuses", () => {
         syncError: undefined,
         writeBytesMax: Number.POSITIVE_INFINITY,
       });
-      await rig.pass(11);
+      await rig.pass(6);
       expect(rig.ledger.spool.state).toBe("disk");
+      expect(rig.core.degraded()).toBeUndefined();
       await rig.restart("cutPower");
       rig.collector.isAway = false;
       await rig.pass(60);
@@ -226,6 +228,19 @@ describe("a spool that is full", () => {
     rig.collector.isAway = false;
     await rig.pass(120);
     expectAccounted(rig);
+  });
+
+  test("no more is given up than until there is room again", async () => {
+    const rig = await startRig({ spoolBytesMax: 65_536 });
+    rig.collector.isAway = true;
+    await fill(rig, 20);
+    const before = lostOf(rig);
+    rig.disk.freeBytes = 2 ** 20;
+    while (lostOf(rig) === before) await rig.pass(1);
+    rig.disk.freeBytes = 2 ** 40;
+    const lost = lostOf(rig);
+    await rig.pass(5);
+    expect(lostOf(rig)).toBe(lost);
   });
 
   test("a filesystem with little room is given back what can be", async () => {

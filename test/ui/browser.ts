@@ -59,8 +59,8 @@ export async function openPage(
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(`script error: ${error.message}`));
   page.on("console", (message) => {
-    // A server that is away is what the test wants; anything else is a fault.
-    const isAway = /ERR_CONNECTION|WebSocket connection to/.test(message.text());
+    // A server that is away, or not ready yet, is what a test wants; anything else is a fault.
+    const isAway = /ERR_CONNECTION|status of 503|WebSocket connection to/.test(message.text());
     if (message.type() === "error" && !isAway) faults.push(message.text());
   });
   await page.exposeFunction("recordViolation", (directive: string) => {

@@ -127,7 +127,7 @@ describe("answers that come by themselves", () => {
     { ...record, ack },
     { ...record, nack },
     { ...record, seq: 0, ack },
-    { ...record, heartbeat: true, ack },
+    { ...record, heartbeat: 4_294_967_295, ack },
   ])("%j", (raw) => {
     expect(check(parseBatchAnswer, JSON.parse(JSON.stringify(raw)))).toEqual(raw);
   });

@@ -35,7 +35,7 @@ const header: BatchHeader = {
   thresholdsRevision: 7,
   windowLengthMs: 10_000,
 };
-const heartbeat: HeartbeatBatch = { ...header, kind: "heartbeat", oldestSeq: 3 };
+const heartbeat: HeartbeatBatch = { ...header, kind: "heartbeat", oldestSeq: 3, question: 7 };
 const lost: readonly LostRecord[] = [
   { seq: 2, spans: 40, errors: 4, windowStartMs },
   { seq: 3, spans: 0, errors: 0, windowStartMs: 0 },
@@ -125,8 +125,10 @@ describe("laws", () => {
 
   test.each<SketchBatch>([heartbeat, tombstone, gap])("the head of a $kind", (batch) => {
     const bytes = encodeSketchBatch(batch);
-    const head = decodeBatchHead(bytes.subarray(0, bytes.length - 1));
-    expect(head).toEqual({ ok: true, value: { kind: batch.kind, ...header } });
+    const question = batch.kind === "heartbeat" ? batch.question : undefined;
+    // Of a heartbeat the question belongs to the head, and that is its end.
+    const head = decodeBatchHead(question === undefined ? bytes.subarray(0, -1) : bytes);
+    expect(head).toEqual({ ok: true, value: { kind: batch.kind, ...header, question } });
     for (const size of [0, 1, 2, 17])
       expect(decodeBatchHead(bytes.subarray(0, size)).ok).toBe(false);
   });
@@ -242,7 +244,7 @@ interface Header {
 
 /** A heartbeat written by hand, for what `encodeSketchBatch` would not write. */
 function written(changes: Partial<Header>): Uint8Array {
-  const plain = { version: 1, kind: 0, seq: 1, agent: "a", windowLengthMs: 10_000, body: [1] };
+  const plain = { version: 1, kind: 0, seq: 1, agent: "a", windowLengthMs: 10_000, body: [1, 9] };
   const all = { ...plain, ...changes };
   const writer = createByteWriter();
   writer.u8(all.version);
@@ -306,8 +308,17 @@ describe("hostile bytes", () => {
       written({ kind: windowCode, body: counts(5, 6, 0) }),
       "6 errors in 5 spans",
     ],
-    ["an oldest record of 0", written({ body: [0] }), "oldest record 0"],
-    ["an oldest record not used yet", written({ body: [3] }), "oldest record 3, not from 1 to 2"],
+    ["an oldest record of 0", written({ body: [0, 9] }), "oldest record 0"],
+    [
+      "a question of 33 bits",
+      written({ body: [1, 128, 128, 128, 128, 16] }),
+      "question 4294967296",
+    ],
+    [
+      "an oldest record not used yet",
+      written({ body: [3, 9] }),
+      "oldest record 3, not from 1 to 2",
+    ],
     ["a gap of no length", written({ kind: gapCode, body: [7, 7] }), "gap from 7 to 7"],
     ["a tombstone of nothing", written({ kind: tombstoneCode, body: [0, 0] }), "declares 0"],
     ["an unknown cause", written({ kind: tombstoneCode, body: [5, 0] }), "cause 5"],

@@ -72,7 +72,7 @@ function examples(): SketchBatch[] {
   const gap = { gapFromMs: windowStartMs + 30_000, gapToMs: windowStartMs + 47_500 };
   return [
     { ...header, kind: "window", cube, counts, folded: [], keyDemand: 1, ...noEdges },
-    { ...header, kind: "heartbeat", oldestSeq: 2 },
+    { ...header, kind: "heartbeat", oldestSeq: 2, question: 3735928559 },
     { ...header, seq: 4, streamSpans: 9, kind: "tombstone", cause: "evicted", lost },
     { ...header, seq: 5, streamSpans: 9, kind: "gap", ...gap },
   ];

@@ -16,6 +16,7 @@ import { createMeter, type Meter } from "../../base/meter.ts";
 import type { Result } from "../../base/result.ts";
 import { nodeDisk } from "../../cli/node-disk.ts";
 import {
+  advanceTo,
   createRecordingLink,
   fixtureStartMs,
   type RecordingLink,
@@ -103,6 +104,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
       lateSegmentsMax: lateShareOf(whole),
       thresholds: [],
       correctionMs: 0,
+      degraded: undefined,
     };
     const pipeline = new WorkerPipeline({
       start: copied(start),
@@ -134,7 +136,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
     },
     async moveTo(offsetMs) {
       await opened;
-      clock.advance(fixtureStartMs + offsetMs - clock.nowMs());
+      await advanceTo(clock, fixtureStartMs + offsetMs);
       await outlet.flush();
     },
     holdBack(worker) {

@@ -1,8 +1,11 @@
 /** `brunt agent --workers 2` as its users run it: processes, sockets and the SDK's exporters. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter as GrpcExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
@@ -146,6 +149,18 @@ describe("brunt agent --workers 2", () => {
     });
     expect(code).toBe(0);
     expect(sumOf(batches, ({ counts }) => counts.spans)).toBe(3 * calls);
+  });
+
+  test("each worker says that the spool's disk refuses", async () => {
+    const argv = ["agent", "--workers", "2", "--grpc-port", "0", "--http-port", "0"];
+    const directory = mkdtempSync(join(tmpdir(), "brunt-workers-"));
+    writeFileSync(join(directory, "spool"), "no directory");
+    const brunt = built.start(argv, directory);
+    const { http: port } = await portsOf(brunt);
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([200, expect.stringMatching(/^degraded: /)]);
+    await brunt.stop();
+    rmSync(directory, { recursive: true });
   });
 
   test("a port that is taken stops the start with the reason", async () => {
