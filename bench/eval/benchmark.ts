@@ -5,8 +5,8 @@ export interface Benchmark {
   /** As on the command line, and before every figure of the flat JSON. */
   readonly name: string;
   readonly title: string;
-  /** Of the data's folder. */
-  readonly folder: string;
-  /** `data` is the data set's own folder. */
+  /** Of the data's folder; undefined for what makes its own cases. */
+  readonly folder?: string;
+  /** `data` is the data set's own folder, "" for what makes its own cases. */
   measure(data: string): Promise<readonly Figure[]>;
 }

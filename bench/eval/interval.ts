@@ -19,3 +19,17 @@ export function bootstrapInterval<Case>(
   const at = (share: number): number => scores[Math.floor(share * resamples)] as number;
   return [at(0.025), at(0.975)];
 }
+
+/**
+ * Where the share lies of which `right` of `of` were seen, 95 %.
+ * Source: Wilson 1927, score interval without continuity correction.
+ */
+export function wilsonInterval(right: number, of: number): readonly [low: number, high: number] {
+  if (of === 0) return [0, 1];
+  const z = 1.959964;
+  const share = right / of;
+  const centre = share + (z * z) / (2 * of);
+  const half = z * Math.sqrt((share * (1 - share)) / of + (z * z) / (4 * of * of));
+  const scale = 1 + (z * z) / of;
+  return [(centre - half) / scale, (centre + half) / scale];
+}

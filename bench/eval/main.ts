@@ -41,8 +41,8 @@ async function run(): Promise<void> {
   const tables: Table[] = [];
   for (const { name, title, folder, measure } of benchmarks) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
-    const data = join(values.data, folder);
-    if (!existsSync(data)) {
+    const data = folder === undefined ? "" : join(values.data, folder);
+    if (folder !== undefined && !existsSync(data)) {
       process.stderr.write(`· ${name}: left out, there is no ${data}\n`);
       continue;
     }
