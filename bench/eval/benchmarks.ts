@@ -1,10 +1,12 @@
 /** What the product is held against, in the order of a whole run. */
 import type { Figure } from "../table.ts";
 import type { Benchmark } from "./benchmark.ts";
+import { causeBenchmarks } from "./cause/benchmarks.ts";
 import { bootstrapInterval } from "./interval.ts";
 import { type NamedCase, type NameScore, scoreNames } from "./isolation/name-score.ts";
 import { runRiskLoc } from "./isolation/riskloc.ts";
 import { runRobustSpot } from "./isolation/robustspot.ts";
+import { seriesBenchmarks } from "./series/benchmarks.ts";
 
 type Goals = Partial<Record<keyof NameScore, number>>;
 
@@ -12,6 +14,7 @@ type Goals = Partial<Record<keyof NameScore, number>>;
 type Published = Partial<Record<keyof NameScore, Readonly<Record<string, number>>>>;
 
 export const benchmarks: readonly Benchmark[] = [
+  ...seriesBenchmarks,
   {
     name: "robustspot",
     title: "Isolation: stalled plays of a video service",
@@ -40,6 +43,7 @@ export const benchmarks: readonly Benchmark[] = [
     measure: async (data) =>
       nameFigures(runRiskLoc(data), { f1: 0.85 }, { f1: { RiskLoc: 0.712, AutoRoot: 0.52 } }),
   },
+  ...causeBenchmarks,
 ];
 
 const secondsMax = 1;

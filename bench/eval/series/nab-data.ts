@@ -8,6 +8,8 @@ export interface NabSeries {
   /** `category/file.csv`. */
   readonly name: string;
   readonly category: string;
+  /** Median distance of its rows. */
+  readonly stepMs: number;
   /** Epoch milliseconds. */
   readonly times: Float64Array;
   readonly values: Float64Array;
@@ -36,7 +38,12 @@ function readSeries(data: string, category: string, file: string, labels: Labels
     return [times.findIndex((ms) => ms >= first), times.findLastIndex((ms) => ms <= last)];
   });
   const values = Float64Array.from(rows, ({ value }) => Number(value));
-  return { name, category, times, values, windows };
+  return { name, category, stepMs: medianStep(times), times, values, windows };
+}
+
+function medianStep(times: Float64Array): number {
+  const steps = times.map((ms, row) => ms - (times[row - 1] ?? ms)).subarray(1);
+  return steps.sort()[steps.length >>> 1] ?? 0;
 }
 
 function timeOf(text: string): number {

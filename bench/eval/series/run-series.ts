@@ -1,0 +1,43 @@
+/** Drives the product's detector over recorded series: format in, surprise out. */
+import {
+  createSeriesBaseline,
+  type SeriesBaseline,
+  updateSeries,
+} from "../../../detectors/series-baseline.ts";
+
+export interface RecordedSeries {
+  /** Epoch milliseconds of each row. */
+  readonly times: Float64Array;
+  /** NaN where nothing was measured. */
+  readonly values: Float64Array;
+  readonly stepMs: number;
+}
+
+export interface JudgedSeries {
+  /** Powers of ten each row is less likely than ordinary; NaN where nothing was measured. */
+  readonly surprises: Float64Array;
+  readonly baseline: SeriesBaseline;
+  readonly seconds: number;
+}
+
+export function judgeSeries({ times, values, stepMs }: RecordedSeries): JudgedSeries {
+  const baseline = createSeriesBaseline({ stepMs });
+  const pValues = new Float64Array(values.length);
+  const start = performance.now();
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] as number;
+    const missing = Number.isNaN(value);
+    const judged = updateSeries(baseline, times[row] as number, missing ? undefined : value);
+    pValues[row] = missing ? Number.NaN : judged.pValue;
+  }
+  const seconds = (performance.now() - start) / 1_000;
+  return { surprises: pValues.map((pValue) => -Math.log10(pValue)), baseline, seconds };
+}
+
+/** Bytes of the numbers a baseline holds, 8 for each that is not in a typed array. */
+export function stateBytes(state: unknown): number {
+  if (ArrayBuffer.isView(state)) return state.byteLength;
+  if (typeof state === "number") return 8;
+  if (typeof state !== "object" || state === null) return 0;
+  return Object.values(state).reduce((sum: number, part) => sum + stateBytes(part), 0);
+}
