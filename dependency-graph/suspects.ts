@@ -177,8 +177,9 @@ function most<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((largestSoFar, item) => Math.max(largestSoFar, of(item)), 0);
 }
 
-function size({ score }: Shift): number {
-  return Math.abs(score);
+/** A resource that falls is relieved of work, so it is a symptom of whatever took that away. */
+function size({ kind, score }: Shift): number {
+  return kind === "resource" ? Math.max(0, score) : Math.abs(score);
 }
 
 function isBeyondOrdinary(shift: Shift): boolean {

@@ -1,0 +1,5 @@
+/** Blame: where in a graph of services trouble begins. */
+import type { Benchmark } from "../benchmark.ts";
+import { rcdSockshop } from "./rcd-sockshop.ts";
+
+export const causeBenchmarks: readonly Benchmark[] = [rcdSockshop];

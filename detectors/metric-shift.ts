@@ -1,0 +1,96 @@
+/**
+ * How far a signal moved from its ordinary level, in robust deviations: its far quartile during the
+ * trouble against median and spread before it. No mean and no standard deviation, which a single
+ * outlier, or a start of trouble that is told wrongly, would carry away.
+ *
+ *   spread   the larger of IQR / 1.349 and the reach of the outer percentiles / 4.65: both are one
+ *            standard deviation of a normal signal; the second knows tails and rare steps, of which
+ *            the IQR of a signal that mostly stands still knows nothing
+ *   far      the quartile of `during` that lies farther from the median before: trouble need fill a
+ *            quarter of it only, and fewer odd values do not count
+ *
+ * A signal that never moved before has no spread; a change of less than `resolution` of its level
+ * is worth no name whatever its spread, so no score is infinite.
+ *
+ * The start of trouble is known to some minutes only. What lies in between is left out by
+ * `splitAtOnset`, so neither side holds the other's values.
+ *
+ * The score is signed: a resource that rises may be a cause, one that falls is relieved by work that
+ * no longer arrives. Which of the two counts is for the caller to say.
+ *
+ * Source: Pham et al., BARO, FSE 2024 (median and IQR in place of mean and deviation).
+ */
+export interface MetricShift {
+  /** Median. */
+  readonly before: number;
+  /** The far quartile. */
+  readonly during: number;
+  /** Robust deviations; its sign is the direction. */
+  readonly score: number;
+}
+
+export interface TimedValues {
+  /** Where the window of each value begins; of the same length as `values`. */
+  readonly timesMs: ArrayLike<number>;
+  /** Length of a window; 0 for samples of an instant. */
+  readonly windowMs: number;
+  /** What is not finite is missing. */
+  readonly values: ArrayLike<number>;
+}
+
+/** Fewer values before say nothing of what is ordinary. */
+const beforeMin = 4;
+/** What detection may need, from the first bad event to the onset it tells. */
+const lateMsMax = 120_000;
+const normalIqr = 1.349;
+const outerShare = 0.99;
+const normalOuter = 4.65;
+const resolution = 1e-3;
+
+/** Undefined where there is too little to compare. */
+export function metricShift(
+  before: ArrayLike<number>,
+  during: ArrayLike<number>,
+): MetricShift | undefined {
+  const past = sortFinite(before);
+  const now = sortFinite(during);
+  if (past.length < beforeMin || now.length === 0) return undefined;
+  const median = quantileSorted(past, 0.5);
+  const low = quantileSorted(now, 0.25);
+  const high = quantileSorted(now, 0.75);
+  const far = high - median >= median - low ? high : low;
+  const spread = Math.max(
+    (quantileSorted(past, 0.75) - quantileSorted(past, 0.25)) / normalIqr,
+    (quantileSorted(past, outerShare) - quantileSorted(past, 1 - outerShare)) / normalOuter,
+    resolution * Math.abs(median),
+  );
+  const unit = spread > 0 ? spread : resolution * Math.abs(far);
+  return { before: median, during: far, score: far === median ? 0 : (far - median) / unit };
+}
+
+/** Windows that surely ended before a trouble told to begin at `onsetMs`, and those that saw it. */
+export function splitAtOnset(
+  { timesMs, windowMs, values }: TimedValues,
+  onsetMs: number,
+): { readonly before: number[]; readonly during: number[] } {
+  const before: number[] = [];
+  const during: number[] = [];
+  for (let at = 0; at < timesMs.length; at++) {
+    const endMs = (timesMs[at] as number) + windowMs;
+    if (endMs <= onsetMs - lateMsMax) before.push(values[at] as number);
+    else if (endMs > onsetMs) during.push(values[at] as number);
+  }
+  return { before, during };
+}
+
+function sortFinite(values: ArrayLike<number>): Float64Array {
+  return Float64Array.from(Array.from(values).filter(Number.isFinite)).sort();
+}
+
+/** Linear between the two nearest. */
+function quantileSorted(sorted: Float64Array, share: number): number {
+  const place = share * (sorted.length - 1);
+  const below = sorted[Math.floor(place)] as number;
+  const above = sorted[Math.ceil(place)] as number;
+  return below + (place - Math.floor(place)) * (above - below);
+}
