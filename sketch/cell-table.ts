@@ -178,7 +178,7 @@ export class CellTable {
 }
 
 /** A row as a cell to read; its sketches are made when they are asked for, and are the caller's. */
-export class CellView implements Readonly<Cell> {
+class CellView implements Readonly<Cell> {
   readonly #table: CellTable;
   readonly #row: number;
 

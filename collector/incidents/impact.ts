@@ -13,7 +13,7 @@ import {
   overlapHll,
 } from "../../sketch/hll.ts";
 import type { AffectedEntry, Estimate, Impact } from "../../wire/api-types.ts";
-import type { TestedRow } from "../stages/detect.ts";
+import type { WindowRow } from "../stages/detect.ts";
 
 const windowsMax = 66;
 
@@ -40,9 +40,9 @@ export interface ImpactSums {
 export interface ImpactRows {
   readonly windowStartMs: number;
   /** Rows of the affected entries' operations in this window. */
-  readonly entries: readonly TestedRow[];
+  readonly entries: readonly WindowRow[];
   /** Rows of the spans to blame in this window. */
-  readonly blamed: readonly TestedRow[];
+  readonly blamed: readonly WindowRow[];
 }
 
 export function createImpactSums(): ImpactSums {
@@ -118,7 +118,7 @@ function usual(rows: readonly EntryCounts[]): number {
   return rows.reduce((sum, { expected }) => sum + expected, 0);
 }
 
-function mergeCustomers(target: Hll, rows: readonly TestedRow[]): void {
+function mergeCustomers(target: Hll, rows: readonly WindowRow[]): void {
   for (const { customersBad } of rows) {
     if (customersBad !== undefined) mergeHll(target, customersBad);
   }

@@ -8,14 +8,13 @@
  */
 import { blastRadius } from "../../dependency-graph/blast-radius.ts";
 import { edgesOf } from "../../dependency-graph/service-graph.ts";
-import type { Impact, Incident, IncidentDetail } from "../../wire/api-types.ts";
+import type { Impact, Incident, IncidentDetail, Signal } from "../../wire/api-types.ts";
 import { coverageMin, type IncidentEvent } from "../decide.ts";
-import type { Detection } from "../stages/detect.ts";
-import { type Evidence, type EvidenceRing, sumEvidence } from "../stages/evidence.ts";
+import { type Detection, windowRow } from "../stages/detect.ts";
+import { departing, type Evidence, type EvidenceRing } from "../stages/evidence.ts";
 import type { Finding } from "../stages/explain.ts";
 import { drawFinding } from "../stages/picture.ts";
 import type { Registry } from "../stages/registry.ts";
-import type { RowName } from "../stages/roll-up.ts";
 import { addImpact, createImpactSums, forgetBlame, impactOf } from "./impact.ts";
 import { isRipe, isTold, matchOpen, type Occasion, type OpenIncident } from "./match.ts";
 import { titleOf } from "./title.ts";
@@ -54,8 +53,8 @@ export function createIncidentBook(): IncidentBook {
 export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[] {
   const events: IncidentEvent[] = [];
   const taken = new Set<string>();
-  const { findings, windowEndMs, ring } = input;
-  const occasion: Occasion = { findings, windowEndMs, ring };
+  const { findings, windowEndMs, ring, registry } = input;
+  const occasion: Occasion = { findings, windowEndMs, ring, registry };
   for (const finding of knownFirst(book, findings)) {
     const known = matchOpen([...book.open.values()], finding, taken, occasion);
     if (known === undefined && !isRipe(finding, occasion)) continue;
@@ -73,9 +72,11 @@ export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[
     const type = known === undefined ? "incident.opened" : "incident.updated";
     events.push({ type, incident: strip(incident.detail) });
   }
-  for (const incident of book.open.values()) {
-    if (taken.has(incident.detail.id)) continue;
-    const event = carryOn(book, incident, input);
+  const left = [...book.open.values()].filter(({ detail }) => !taken.has(detail.id));
+  const newestMs = ring.detections.at(-quietWindows)?.windowStartMs ?? 0;
+  const departs = left.length === 0 ? () => false : departing(ring, registry, newestMs);
+  for (const incident of left) {
+    const event = carryOn(book, incident, input, departs);
     if (event !== undefined) events.push(event);
   }
   return events;
@@ -88,10 +89,10 @@ function knownFirst(book: IncidentBook, findings: readonly Finding[]): Finding[]
   return findings.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** Whether a row's departure is an open incident's doing. */
-export function isUnderIncident(book: IncidentBook, name: RowName): boolean {
-  for (const incident of book.open.values()) {
-    if (incident.detail.signal === name.signal && incident.nodes.has(name.service)) return true;
+/** Whether a departure of a service's rows is an open incident's doing. */
+export function isUnderIncident(book: IncidentBook, signal: Signal, service: string): boolean {
+  for (const { detail, nodes } of book.open.values()) {
+    if (detail.signal === signal && nodes.has(service)) return true;
   }
   return false;
 }
@@ -195,8 +196,8 @@ function refresh(incident: OpenIncident, input: BookInput): void {
     if (held.windowStartMs < detail.startedAtMs) continue;
     addImpact(incident.impact, {
       windowStartMs: held.windowStartMs,
-      entries: rowsOf(held, incident.entryRowIds),
-      blamed: rowsOf(held, incident.blamedRowIds),
+      entries: rowsOf(input.registry, held, incident.entryRowIds),
+      blamed: rowsOf(input.registry, held, incident.blamedRowIds),
     });
   }
   const impact = impactOf(incident.impact, {
@@ -229,13 +230,11 @@ function carryOn(
   book: IncidentBook,
   incident: OpenIncident,
   input: BookInput,
+  departs: (rowId: string) => boolean,
 ): IncidentEvent | undefined {
-  const newest = input.ring.detections.at(-quietWindows)?.windowStartMs ?? 0;
-  const recent = sumEvidence(input.ring, input.registry, newest);
   // The silent cannot say that it is over.
   const isBlind = input.coverage < coverageMin;
-  const goesOn =
-    isBlind || [...incident.rowIds].some((id) => recent.rows.get(id)?.anomalous === true);
+  const goesOn = isBlind || [...incident.rowIds].some(departs);
   if (goesOn || input.ring.detections.length < quietWindows) {
     const before = incident.detail.impact;
     refresh(incident, input);
@@ -249,8 +248,8 @@ function carryOn(
   return { type: "incident.resolved", incident: strip(incident.detail) };
 }
 
-function rowsOf(detection: Detection, ids: ReadonlySet<string>) {
-  return [...ids].flatMap((id) => detection.rows.get(id) ?? []);
+function rowsOf(registry: Registry, detection: Detection, ids: ReadonlySet<string>) {
+  return [...ids].flatMap((id) => windowRow(registry, detection, id) ?? []);
 }
 
 function union(a: ReadonlySet<string>, b: Iterable<string>): Set<string> {

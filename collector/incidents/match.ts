@@ -2,6 +2,8 @@
 import type { IncidentDetail } from "../../wire/api-types.ts";
 import type { EvidenceRing } from "../stages/evidence.ts";
 import type { Finding } from "../stages/explain.ts";
+import type { Registry } from "../stages/registry.ts";
+import { findRow } from "../stages/row-book.ts";
 import type { ImpactSums } from "./impact.ts";
 
 /** While an incident is this young its cause may still be named anew. */
@@ -23,6 +25,7 @@ export interface Occasion {
   readonly findings: readonly Finding[];
   readonly windowEndMs: number;
   readonly ring: EvidenceRing;
+  readonly registry: Registry;
 }
 
 /** A busy minute of a machine makes a window slow now and then; two in a row is no accident. */
@@ -32,10 +35,11 @@ const windowsMin = 2;
  * Failures of a node speak for themselves. Slowness may pass, and an edge or nothing may be named
  * only because a window is half a fault: those wait until customers have met it in two windows.
  */
-export function isRipe({ cause, entryRowIds }: Finding, { ring }: Occasion): boolean {
+export function isRipe({ cause, entryRowIds }: Finding, { ring, registry }: Occasion): boolean {
   if (cause.signal === "errors" && cause.kind === "node") return true;
-  const met = ring.detections.filter(({ rows }) =>
-    [...entryRowIds].some((id) => rows.get(id)?.anomalous === true),
+  const entryRows = [...entryRowIds].map((id) => findRow(registry.rows, id));
+  const met = ring.detections.filter(({ anomalous }) =>
+    entryRows.some((row) => anomalous.has(row)),
   );
   return met.length >= windowsMin;
 }

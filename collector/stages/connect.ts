@@ -37,18 +37,8 @@ export function connect(registry: Registry, window: ClosedWindow, nowMs: number)
   const { cube } = window;
   const joined = joinHalfEdges(registry, window);
   const pairs = [...localPairs(cube), ...joined.map(pairOf)];
-  const services = new Set<string>();
-  const calls: CallRow[] = [];
-  for (const [keyId, cell] of cube.cells) {
-    const side = sideOf(cube, keyId);
-    services.add(side.service);
-    const kind = callKind(side.kind);
-    if (kind !== undefined && side.peer !== "") {
-      calls.push({ caller: side.service, peer: side.peer, kind, count: cell.count });
-    }
-  }
   const answered = pairs.map(({ row }) => row);
-  learnServiceGraph(registry.graph, { services: [...services], calls, answered }, nowMs);
+  learnServiceGraph(registry.graph, { ...callsOf(cube), answered }, nowMs);
   const gaps = new Map<string, Histogram>();
   for (const { row, gapNs } of pairs) {
     const id = edgeIdOf({ caller: row.caller, callee: resolvePeer(registry.graph, row) });
@@ -57,6 +47,24 @@ export function connect(registry: Registry, window: ClosedWindow, nowMs: number)
     mergeHistogram(sum, gapNs);
   }
   return gaps;
+}
+
+/** Who reported, and whom they called; a call once, however many keys it has. */
+function callsOf({ cells, keys }: Cube): { services: string[]; calls: CallRow[] } {
+  const services = new Set<string>();
+  const calls = new Map<string, CallRow & { count: number }>();
+  for (let row = 0; row < cells.size; row++) {
+    const [service = "", , recordedKind = "", peer = ""] = keyOf(keys, cells.keyOf(row));
+    services.add(service);
+    const kind = callKind(recordedKind);
+    if (kind === undefined || peer === "") continue;
+    const id = `${service}\0${kind}\0${peer}`;
+    const call = calls.get(id);
+    if (call === undefined) {
+      calls.set(id, { caller: service, peer, kind, count: cells.countOf(row) });
+    } else call.count += cells.countOf(row);
+  }
+  return { services: [...services], calls: [...calls.values()] };
 }
 
 interface Pair {

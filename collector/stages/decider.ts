@@ -71,8 +71,9 @@ function decide(
   const { registry, ring, book } = state;
   const { windowStartMs, windowEndMs, cube, coverage } = window;
   const gaps = connect(registry, window, windowEndMs);
-  const rolled = rollUp(cube, (id) => isSlowKnown(registry, id, windowStartMs));
-  const detection = detect(registry, { rolled, windowStartMs, gaps }, windowEndMs);
+  const isKnown = (id: string): boolean => isSlowKnown(registry, id, windowStartMs);
+  const rolled = rollUp(registry.rows, cube, isKnown, windowEndMs);
+  const detection = detect(registry, { rolled, windowStartMs, gaps });
   addDetection(ring, detection);
   const evidence = evidenceOfTrouble(state, detection);
   const findings = evidence === undefined ? [] : explain(registry, evidence, cube.keys.dimensions);
@@ -81,19 +82,18 @@ function decide(
     ...{ registry, ring, evidence, findings, detection, windowEndMs, coverage, customersMin },
   });
   if (!window.revised) learnWindow(state, detection, settings.nowMs);
-  const anomalies = [...detection.rows.values()].filter((row) => row.anomalous).length;
-  return { anomalies, events };
+  return { anomalies: detection.anomalous.size, events };
 }
 
 /** The windows since the trouble began, if this one is part of it. */
 function evidenceOfTrouble({ registry, ring }: State, detection: Detection): Evidence | undefined {
   const sinceMs = troubleSince(ring);
-  const isBad = [...detection.rows.values()].some((row) => row.anomalous);
+  const isBad = detection.anomalous.size > 0;
   return sinceMs === undefined || !isBad ? undefined : sumEvidence(ring, registry, sinceMs);
 }
 
 function learnWindow({ registry, book }: State, detection: Detection, nowMs: number): void {
-  learn(registry, detection, (row) => isUnderIncident(book, row), nowMs);
+  learn(registry, detection, (signal, service) => isUnderIncident(book, signal, service), nowMs);
   if (book.open.size === 0) learnGaps(registry, detection.gaps, detection.windowStartMs);
   forgetIdle(registry, detection.windowStartMs);
 }

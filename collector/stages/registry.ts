@@ -2,8 +2,8 @@
  * What outlives a window: baselines, thresholds for slow, and the learnt graph. Stages are given
  * it and keep nothing themselves, so the same stages can run over live windows and over history.
  *
- * Bounds: `rowsMax` baselines and as many thresholds; what has been idle for a day is forgotten
- * first, and rows beyond the bound go untested and are counted.
+ * Bounds: `subjectsMax` subjects of row-book.ts and `thresholdsMax` thresholds; what has been idle
+ * for a day is forgotten first, and rows beyond the bound go untested and are counted.
  */
 
 import { createHalfEdgeJoin, type HalfEdgeJoin } from "../../dependency-graph/half-edge-join.ts";
@@ -12,19 +12,22 @@ import {
   resolvePeer,
   type ServiceGraph,
 } from "../../dependency-graph/service-graph.ts";
-import {
-  type CountBaseline,
-  createCountBaseline,
-  defaultCountPrior,
-  expectedBad,
-} from "../../detectors/count-baseline.ts";
 import { createSlowThreshold, type SlowThreshold } from "../../detectors/slow-threshold.ts";
 import { copyHistogram, type Histogram, mergeHistogram } from "../../sketch/histogram.ts";
 import type { Threshold, Thresholds } from "../../wire/agent-link.ts";
+import { type BaselineColumns, createBaselineColumns, dropBaseline } from "./baseline-columns.ts";
 import type { CallSide } from "./call-side.ts";
-import type { OperationDurations, RowName } from "./roll-up.ts";
+import type { OperationDurations } from "./roll-up.ts";
+import {
+  badSignals,
+  createRowBook,
+  forgetSubjects,
+  type RowBook,
+  type RowName,
+  rowOf,
+} from "./row-book.ts";
 
-const rowsMax = 400_000;
+const thresholdsMax = 400_000;
 const idleMsMax = 24 * 3_600_000;
 
 /** Agents hear of a new threshold with their next batch or heartbeat, at most this much later. */
@@ -46,52 +49,26 @@ export interface OperationThreshold {
 }
 
 export interface Registry {
-  readonly baselines: Map<string, Kept<CountBaseline>>;
+  readonly rows: RowBook;
+  readonly baselines: BaselineColumns;
   readonly thresholds: Map<string, Kept<OperationThreshold>>;
   thresholdsRevision: number;
   readonly graph: ServiceGraph;
   readonly halfEdges: HalfEdgeJoin<CallSide>;
   /** Gaps of healthy windows by edge: what a call normally loses between its two sides. */
   readonly gaps: Map<string, Kept<Histogram>>;
-  /** Rows that found no place. */
-  untested: number;
 }
 
 export function createRegistry(): Registry {
   return {
-    baselines: new Map(),
+    rows: createRowBook(),
+    baselines: createBaselineColumns(),
     thresholds: new Map(),
     thresholdsRevision: 0,
     graph: createServiceGraph(),
     halfEdges: createHalfEdgeJoin(),
     gaps: new Map(),
-    untested: 0,
   };
-}
-
-/**
- * The baseline of a row, made when first asked for. A key seen for the first time, as after a
- * deploy, is believed to be like its operation until it has a history of its own.
- */
-export function baselineOf(
-  registry: Registry,
-  name: RowName,
-  parent: CountBaseline | undefined,
-  nowMs: number,
-): CountBaseline | undefined {
-  const known = registry.baselines.get(name.id);
-  if (known !== undefined) {
-    known.lastMs = nowMs;
-    return known.value;
-  }
-  if (registry.baselines.size >= rowsMax) {
-    registry.untested += 1;
-    return undefined;
-  }
-  const rate = parent === undefined ? defaultCountPrior.rate : expectedBad(parent, 1);
-  const value = createCountBaseline({ ...defaultCountPrior, rate });
-  registry.baselines.set(name.id, { value, lastMs: nowMs });
-  return value;
 }
 
 export function thresholdOf(
@@ -104,7 +81,7 @@ export function thresholdOf(
     known.lastMs = nowMs;
     return known.value;
   }
-  if (registry.thresholds.size >= rowsMax) return undefined;
+  if (registry.thresholds.size >= thresholdsMax) return undefined;
   const { service, operation: name, kind, peer } = operation;
   const slow = createSlowThreshold();
   const value = { service, operation: name, kind, peer, slow, usableFromMs: Infinity };
@@ -153,7 +130,7 @@ export function learnGaps(
     if (known !== undefined) {
       mergeHistogram(known.value, gapNs);
       known.lastMs = nowMs;
-    } else if (registry.gaps.size < rowsMax) {
+    } else if (registry.gaps.size < thresholdsMax) {
       registry.gaps.set(edge, { value: copyHistogram(gapNs), lastMs: nowMs });
     }
   }
@@ -170,7 +147,12 @@ export function farSideOf(
 
 /** Forgets what no window has touched for a day. */
 export function forgetIdle(registry: Registry, nowMs: number): void {
-  for (const kept of [registry.baselines, registry.thresholds, registry.gaps]) {
+  for (const kept of [registry.thresholds, registry.gaps]) {
     for (const [id, { lastMs }] of kept) if (nowMs - lastMs > idleMsMax) kept.delete(id);
+  }
+  for (const subject of forgetSubjects(registry.rows, nowMs - idleMsMax)) {
+    for (let signal = 0; signal < badSignals.length; signal++) {
+      dropBaseline(registry.baselines, rowOf(subject, signal));
+    }
   }
 }

@@ -7,37 +7,25 @@
  *   origin     bad spans that began in the service    is it to blame?
  *   call       all calls of a service to one far side are they to blame?
  *   key        one composite key                      which attributes are to blame?
+ *
+ * Counts are columns by row number, see row-book.ts; a row that was not seen counts 0.
  */
-import type { CellView } from "../../sketch/cell-table.ts";
+import { countsWidth } from "../../sketch/cell-table.ts";
 import type { Cube } from "../../sketch/cube.ts";
 import { createHistogram, type Histogram } from "../../sketch/histogram.ts";
 import { createHll, type Hll } from "../../sketch/hll.ts";
 import { type CompositeKey, keyOf } from "../../sketch/key.ts";
-import type { Signal } from "../../wire/api-types.ts";
-
-export type Scope = "service" | "operation" | "origin" | "call" | "key";
-
-/** What names a row for as long as the collector lives. */
-export interface RowName {
-  readonly id: string;
-  readonly scope: Scope;
-  readonly signal: Signal;
-  readonly service: string;
-  readonly operation: string;
-  readonly kind: string;
-  readonly peer: string;
-  /** The composite key of a `key` row. */
-  readonly key: CompositeKey | undefined;
-}
-
-export interface SignalRow extends RowName {
-  count: number;
-  bad: number;
-  /** Bad spans none of whose local children was bad. */
-  originBad: number;
-  /** Customers with a bad span; undefined while there is none. */
-  customersBad: Hll | undefined;
-}
+import {
+  badSignals,
+  isPlaced,
+  numberOf,
+  type Places,
+  type RowBook,
+  readPlaces,
+  rowOf,
+  rowsEnd,
+  setPlaces,
+} from "./row-book.ts";
 
 /** One operation's durations: from these its threshold for slow is learnt. */
 export interface OperationDurations {
@@ -49,8 +37,19 @@ export interface OperationDurations {
   readonly durationNs: Histogram;
 }
 
-export interface RolledUp {
-  readonly rows: ReadonlyMap<string, SignalRow>;
+/** What rows counted, by row number. */
+export interface RowCounts {
+  readonly count: Float64Array;
+  readonly bad: Float64Array;
+  /** Bad spans none of whose local children was bad. */
+  readonly originBad: Float64Array;
+  /** Customers with a bad span; none while there is none. */
+  readonly customersBad: ReadonlyMap<number, Hll>;
+}
+
+export interface RolledUp extends RowCounts {
+  /** Rows with a span, each once. */
+  readonly seen: Int32Array;
   /** Everyone seen at a service, hurt or not. */
   readonly customersSeen: ReadonlyMap<string, Hll>;
   readonly operations: ReadonlyMap<string, OperationDurations>;
@@ -59,16 +58,32 @@ export interface RolledUp {
 /** Whether spans of an operation could be slow in this window: its threshold was in force. */
 export type IsSlowKnown = (operationId: string) => boolean;
 
-const signals: readonly Signal[] = ["errors", "slow"];
+/** Columns of a cell's counts, bad and begun here, by signal. */
+const badColumns = [2, 4];
+const originColumns = [3, 5];
+const whose = ["failed", "slow"] as const;
 
-/** Names an operation across versions, regions and the user's dimensions. */
-function operationIdOf(name: {
-  readonly service: string;
-  readonly operation: string;
-  readonly kind: string;
-  readonly peer: string;
-}): string {
-  return [name.service, name.operation, name.kind, name.peer].join("\0");
+interface Sums {
+  readonly book: RowBook;
+  readonly nowMs: number;
+  count: Float64Array;
+  bad: Float64Array;
+  originBad: Float64Array;
+  readonly customersBad: Map<number, Hll>;
+  readonly customersSeen: Map<string, Hll>;
+  readonly operations: Map<string, OperationDurations>;
+  /** By the subject of the operation. */
+  readonly durations: (Operation | undefined)[];
+  readonly isSlowKnown: IsSlowKnown;
+}
+
+interface Operation {
+  readonly durationNs: Histogram;
+  readonly seen: Hll;
+  readonly slowKnown: boolean;
+  readonly isEntry: boolean;
+  /** Calls going out begin nothing here. */
+  readonly isOutgoing: boolean;
 }
 
 /** Calls going out: they tell of the far side, and never begin anything here. */
@@ -76,77 +91,141 @@ export function isOutgoing(kind: string): boolean {
   return kind === "client" || kind === "producer";
 }
 
-export function rollUp(cube: Cube, isSlowKnown: IsSlowKnown): RolledUp {
-  const rows = new Map<string, SignalRow>();
-  const operations = new Map<string, OperationDurations>();
-  const customersSeen = new Map<string, Hll>();
-  for (const [keyId, cell] of cube.cells) {
-    const key = keyOf(cube.keys, keyId);
-    const [service = "", operation = "", kind = "", peer = ""] = key;
-    const id = operationIdOf({ service, operation, kind, peer });
-    const named = { service, operation, kind, peer, key };
-    addDurations(operations, { id, ...named }, cell);
-    const seen = customersSeen.get(service) ?? createHll();
-    customersSeen.set(service, seen);
-    cell.addCustomersTo(seen, "all");
-    for (const signal of signals) {
-      if (signal === "slow" && !isSlowKnown(id)) continue;
-      for (const name of rowNames(named, signal)) addCell(rows, name, cell);
-    }
-  }
-  return { rows, operations, customersSeen };
-}
-
-function addDurations(
-  operations: Map<string, OperationDurations>,
-  name: Omit<OperationDurations, "durationNs">,
-  cell: CellView,
-): void {
-  let entry = operations.get(name.id);
-  if (entry === undefined) {
-    const { id, service, operation, kind, peer } = name;
-    entry = { id, service, operation, kind, peer, durationNs: createHistogram() };
-    operations.set(id, entry);
-  }
-  cell.addDurationsTo(entry.durationNs);
-}
-
-/** The rows a key counts into. Spans inside a service count for blame only. */
-function* rowNames(
-  named: Omit<RowName, "id" | "scope" | "signal" | "key"> & { readonly key: CompositeKey },
-  signal: Signal,
-): Generator<RowName> {
-  const { service, operation, kind, peer, key } = named;
-  const row = (scope: Scope, name: Partial<RowName>): RowName => {
-    const full = { operation: "", kind: "", peer: "", key: undefined, ...name };
-    const { key: rowKey } = full;
-    const parts = rowKey ?? [service, full.operation, full.kind, full.peer];
-    return { ...full, id: [scope, signal, ...parts].join("\0"), scope, signal, service };
+export function rollUp(
+  book: RowBook,
+  cube: Cube,
+  isSlowKnown: IsSlowKnown,
+  nowMs: number,
+): RolledUp {
+  const rows = rowsEnd(book);
+  const sums: Sums = {
+    ...{ book, nowMs, isSlowKnown },
+    count: new Float64Array(rows),
+    bad: new Float64Array(rows),
+    originBad: new Float64Array(rows),
+    customersBad: new Map(),
+    customersSeen: new Map(),
+    operations: new Map(),
+    durations: [],
   };
-  yield row("key", { operation, kind, peer, key });
-  if (isOutgoing(kind)) {
-    yield row("call", { kind, peer });
-    return;
+  const places: Places = { operation: -1, service: -1, blame: -1 };
+  for (let row = 0; row < cube.cells.size; row++) {
+    const key = keyOf(cube.keys, cube.cells.keyOf(row));
+    const subject = placeKey(book, key, places, nowMs);
+    addCell(sums, { cube, row, key, subject, places });
   }
-  yield row("origin", {});
-  if (kind === "internal") return;
-  yield row("service", {});
-  yield row("operation", { operation, kind, peer });
+  const { count, bad, originBad, customersBad, customersSeen, operations } = sums;
+  const seen = Int32Array.from(rowsSeen(count));
+  return { count, bad, originBad, customersBad, customersSeen, operations, seen };
 }
 
-function addCell(rows: Map<string, SignalRow>, name: RowName, cell: CellView): void {
-  let row = rows.get(name.id);
-  if (row === undefined) {
-    row = { ...name, count: 0, bad: 0, originBad: 0, customersBad: undefined };
-    rows.set(name.id, row);
+function rowsSeen(count: Float64Array): number[] {
+  const seen: number[] = [];
+  for (let row = 0; row < count.length; row++) if (count[row] !== 0) seen.push(row);
+  return seen;
+}
+
+/** The subject of a key, and where else it counts; spans inside a service count for blame only. */
+function placeKey(book: RowBook, key: CompositeKey, places: Places, nowMs: number): number {
+  const subject = numberOf(book, "key", key, nowMs);
+  if (subject >= 0 && isPlaced(book, subject)) {
+    readPlaces(book, subject, places);
+    touch(book, places, nowMs);
+    return subject;
   }
-  const failed = name.signal === "errors";
-  const originBad = failed ? cell.originErrors : cell.originSlow;
-  const bad = name.scope === "origin" ? originBad : failed ? cell.errors : cell.slow;
-  row.count += cell.count;
-  row.bad += bad;
-  row.originBad += originBad;
+  const [service = "", operation = "", kind = "", peer = ""] = key;
+  places.operation = numberOf(book, "operation", [service, operation, kind, peer], nowMs);
+  places.service = numberOf(book, "service", [service, "", "", ""], nowMs);
+  places.blame = isOutgoing(kind)
+    ? numberOf(book, "call", [service, "", kind, peer], nowMs)
+    : numberOf(book, "origin", [service, "", "", ""], nowMs);
+  if (subject >= 0 && places.operation >= 0) setPlaces(book, subject, places);
+  return subject;
+}
+
+function touch({ lastMs }: RowBook, { operation, service, blame }: Places, nowMs: number): void {
+  lastMs[operation] = nowMs;
+  if (service >= 0) lastMs[service] = nowMs;
+  if (blame >= 0) lastMs[blame] = nowMs;
+}
+
+interface PlacedCell {
+  readonly cube: Cube;
+  readonly row: number;
+  readonly key: CompositeKey;
+  readonly subject: number;
+  readonly places: Places;
+}
+
+function addCell(sums: Sums, cell: PlacedCell): void {
+  const { cube, row, subject, places } = cell;
+  const operation = operationOf(sums, cell);
+  cube.cells.durations.mergeInto(operation.durationNs, row);
+  cube.cells.customers.mergeInto(operation.seen, row, "all");
+  for (let signal = 0; signal < badSignals.length; signal++) {
+    if (badSignals[signal] === "slow" && !operation.slowKnown) continue;
+    addTo(sums, cell, subject, signal, false);
+    addTo(sums, cell, places.blame, signal, !operation.isOutgoing);
+    if (!operation.isEntry) continue;
+    addTo(sums, cell, places.service, signal, false);
+    addTo(sums, cell, places.operation, signal, false);
+  }
+}
+
+function operationOf(sums: Sums, { key, places }: PlacedCell): Operation {
+  const known = sums.durations[places.operation];
+  if (known !== undefined) return known;
+  const [service = "", operation = "", kind = "", peer = ""] = key;
+  const id = [service, operation, kind, peer].join("\0");
+  const entry = sums.operations.get(id) ?? {
+    ...{ id, service, operation, kind, peer },
+    durationNs: createHistogram(),
+  };
+  sums.operations.set(id, entry);
+  const seen = sums.customersSeen.get(service) ?? createHll();
+  sums.customersSeen.set(service, seen);
+  const made: Operation = {
+    ...{ durationNs: entry.durationNs, seen },
+    slowKnown: sums.isSlowKnown(id),
+    isEntry: !isOutgoing(kind) && kind !== "internal",
+    isOutgoing: isOutgoing(kind),
+  };
+  if (places.operation >= 0) sums.durations[places.operation] = made;
+  return made;
+}
+
+function addTo(
+  sums: Sums,
+  { cube, row }: PlacedCell,
+  subject: number,
+  signal: number,
+  isOrigin: boolean,
+): void {
+  if (subject < 0) return;
+  const into = rowOf(subject, signal);
+  if (into >= sums.count.length) grow(sums);
+  const { counts } = cube.cells;
+  const at = row * countsWidth;
+  const originBad = counts[at + (originColumns[signal] as number)] as number;
+  const bad = isOrigin ? originBad : (counts[at + (badColumns[signal] as number)] as number);
+  sums.count[into] = (sums.count[into] as number) + (counts[at] as number);
+  if (originBad > 0) sums.originBad[into] = (sums.originBad[into] as number) + originBad;
   if (bad === 0) return;
-  row.customersBad ??= createHll();
-  cell.addCustomersTo(row.customersBad, failed ? "failed" : "slow");
+  sums.bad[into] = (sums.bad[into] as number) + bad;
+  let customers = sums.customersBad.get(into);
+  if (customers === undefined) {
+    customers = createHll();
+    sums.customersBad.set(into, customers);
+  }
+  cube.cells.customers.mergeInto(customers, row, whose[signal] as "failed" | "slow");
+}
+
+/** New subjects came with the window. */
+function grow(sums: Sums): void {
+  const rows = Math.max(rowsEnd(sums.book), Math.ceil(sums.count.length * 1.5), 256);
+  for (const name of ["count", "bad", "originBad"] as const) {
+    const grown = new Float64Array(rows);
+    grown.set(sums[name]);
+    sums[name] = grown;
+  }
 }
