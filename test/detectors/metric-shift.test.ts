@@ -17,17 +17,17 @@ describe("a shift in robust deviations", () => {
 
   test.each<[string, ArrayLike<number>, ArrayLike<number>, readonly [number, number]]>([
     ["nothing happened", calm, draw(2, 60, [100, 10]), [-1, 1]],
-    ["a rise is positive", calm, draw(2, 60, [200, 10]), [10, 20]],
-    ["a fall is negative", calm, draw(2, 60, [0, 10]), [-20, -10]],
+    ["a rise is positive", calm, draw(2, 60, [200, 10]), [4, 5.5]],
+    ["a fall is negative", calm, draw(2, 60, [0, 10]), [-5.5, -4]],
     ["one wild value during it does not count", calm, [...draw(2, 60, [100, 10]), 1e9], [-1, 1]],
-    ["nor one before", [...calm, 1e9], draw(2, 60, [200, 10]), [10, 20]],
+    ["nor one before", [...calm, 1e9], draw(2, 60, [200, 10]), [4, 5.5]],
     [
       "trouble that fills a third counts",
       calm,
       [...draw(2, 40, [100, 10]), ...draw(3, 20, [200, 10])],
-      [10, 20],
+      [4, 5.5],
     ],
-    ["missing values are left out", [...calm, Number.NaN], [Number.NaN, 200, 200], [10, 20]],
+    ["missing values are left out", [...calm, Number.NaN], [Number.NaN, 200, 200], [4, 5.5]],
   ])("%s", (_, before, during, [low, high]) => {
     const score = scoreOf(before, during) as number;
     expect(score).toBeGreaterThan(low);
@@ -42,15 +42,34 @@ describe("a shift in robust deviations", () => {
 
   test("steps a signal makes now and then are ordinary, though most of it stands still", () => {
     const stepping = Array.from({ length: 200 }, (_, at) => (at % 25 === 0 ? 60 : 50));
-    expect(scoreOf(stepping, [60, 60, 60])).toBeLessThan(5);
+    expect(scoreOf(stepping, [60, 60, 60])).toBeLessThan(3);
   });
 
   test("what never moved has no infinite score", () => {
     const still = new Float64Array(50).fill(7);
     expect(scoreOf(still, [7, 7])).toBe(0);
     expect(scoreOf(still, [7.001, 7.001])).toBeLessThan(1);
-    expect(scoreOf(new Float64Array(50), [3, 3])).toBeCloseTo(1_000);
+    expect(scoreOf(new Float64Array(50), [3, 3])).toBeCloseTo(7.13, 2);
     expect(scoreOf(new Float64Array(50), [0, 0])).toBe(0);
+  });
+
+  test.each([
+    ["3 is 5 deviations of a signal with heavy tails", 5.1, 3],
+    ["30 deviations", 30, 4.78],
+    ["50 deviations are hardly more", 50, 5.19],
+  ])("%s", (_, deviations, expected) => {
+    // Quartiles of 0 to 99 lie 49.5 apart.
+    const before = Array.from({ length: 100 }, (_, at) => at);
+    const spread = 49.5 / 1.349;
+    expect(scoreOf(before, [49.5 + deviations * spread])).toBeCloseTo(expected, 1);
+  });
+
+  test("what drifted off long before the onset is no shift, what moved on since is", () => {
+    const scoreSince = (recent: number[]) => metricShift(calm, [200, 200], { recent })?.score;
+    expect(scoreSince([])).toBeGreaterThan(4);
+    expect(scoreSince([200, 201])).toBe(0);
+    expect(scoreSince([60, 62])).toBe(scoreSince([]));
+    expect(scoreSince([150, 150])).toBeLessThan(scoreSince([100, 100]) as number);
   });
 
   test.each<[string, number[], number[]]>([
@@ -82,10 +101,13 @@ describe("a start of trouble that is told wrongly", () => {
     expect(during).toHaveLength(209);
   });
 
-  test("a window that holds the start is during, one that may hold it is neither", () => {
-    const starts = [0, 300_000, 600_000, 900_000];
-    const windows = { timesMs: starts, windowMs: 300_000, values: [1, 2, 3, 4] };
-    expect(splitAtOnset(windows, 700_000)).toEqual({ before: [1], during: [3, 4] });
-    expect(splitAtOnset(windows, 750_000)).toEqual({ before: [1, 2], during: [3, 4] });
+  test("a window that holds the start is during, one that may half be trouble neither", () => {
+    const wide = { timesMs: [0, 300_000, 600_000, 900_000], windowMs: 300_000 };
+    const values = [1, 2, 3, 4];
+    const wideAt = (onsetMs: number) => splitAtOnset({ ...wide, values }, onsetMs);
+    expect(wideAt(620_000)).toEqual({ before: [1, 2], during: [3, 4] });
+    expect(wideAt(560_000)).toEqual({ before: [1], during: [2, 3, 4] });
+    const narrow = { timesMs: [0, 60_000, 120_000, 180_000], windowMs: 60_000 };
+    expect(splitAtOnset({ ...narrow, values }, 200_000)).toEqual({ before: [1], during: [4] });
   });
 });
