@@ -2,21 +2,23 @@
  * What several windows say together. One window of a young fault holds a handful of bad events;
  * blame and isolation read the sum of the newest windows since the trouble began.
  */
-import { benjaminiHochberg } from "../../detectors/false-discovery.ts";
 import { copyHistogram, mergeHistogram } from "../../sketch/histogram.ts";
 import { copyHll, type Hll, mergeHll } from "../../sketch/hll.ts";
 import type { Gaps } from "./connect.ts";
-import {
-  type Detection,
-  falseDiscoveryRate,
-  isAnomalous,
-  isWorse,
-  pValueOf,
-  type WindowRow,
-} from "./detect.ts";
+import type { Detection, WindowRow } from "./detect.ts";
 import { farSideOf, type Registry } from "./registry.ts";
-import type { OperationDurations, RolledUp, RowCounts } from "./roll-up.ts";
-import { findRow, rowName, rowsEnd } from "./row-book.ts";
+import type { OperationDurations, RolledUp } from "./roll-up.ts";
+import {
+  type BadSignal,
+  badSignals,
+  findRow,
+  type RowBook,
+  readPlaces,
+  rowName,
+  rowOf,
+  subjectOf,
+} from "./row-book.ts";
+import { type RowSums, sumMaps, sumRows } from "./row-sums.ts";
 
 /** A minute: long enough to be sure, short enough to see a fault change. */
 export const windowsMax = 6;
@@ -33,7 +35,10 @@ export interface EvidenceRow extends WindowRow {
 export interface Evidence {
   readonly sinceMs: number;
   readonly windows: number;
+  /** All but the keys, by id; keys are spelt out when they are asked for, see `keyRowsOf`. */
   readonly rows: ReadonlyMap<string, EvidenceRow>;
+  readonly sums: RowSums;
+  readonly book: RowBook;
   /** Durations by operation, gaps by edge and customers by service, over the same windows. */
   readonly operations: ReadonlyMap<string, OperationDurations>;
   readonly gaps: Gaps;
@@ -84,10 +89,11 @@ export function troubleSince(ring: EvidenceRing): number | undefined {
 export function sumEvidence(ring: EvidenceRing, registry: Registry, sinceMs: number): Evidence {
   const detections = ring.detections.filter((held) => held.windowStartMs >= sinceMs);
   const rolled = detections.map((held) => held.rolled);
+  const sums = sumRows(detections, registry);
   return {
-    sinceMs,
+    ...{ sinceMs, sums, book: registry.rows },
     windows: detections.length,
-    rows: spellOut(sumRows(detections, registry), registry),
+    rows: spellOut(sums, registry.rows),
     operations: sumOperations(rolled),
     gaps: sumMaps(
       detections.map((held) => held.gaps),
@@ -112,22 +118,6 @@ export function departing(
   const detections = ring.detections.filter((held) => held.windowStartMs >= sinceMs);
   const { anomalous } = sumRows(detections, registry);
   return (id) => anomalous.has(findRow(registry.rows, id));
-}
-
-function sumMaps<Name, T>(
-  maps: readonly ReadonlyMap<Name, T>[],
-  copy: (value: T) => T,
-  merge: (target: T, source: T) => void,
-): Map<Name, T> {
-  const sums = new Map<Name, T>();
-  for (const map of maps) {
-    for (const [id, value] of map) {
-      const sum = sums.get(id);
-      if (sum === undefined) sums.set(id, copy(value));
-      else merge(sum, value);
-    }
-  }
-  return sums;
 }
 
 function sumOperations(rolled: readonly RolledUp[]): Map<string, OperationDurations> {
@@ -156,95 +146,59 @@ function silentIn({ rolled }: Detection, registry: Registry): string[] {
     .filter((callee) => registry.graph.services.has(callee) && !answering.has(callee));
 }
 
-/** Columns over several windows, by row number. */
-interface RowSums extends RowCounts {
-  readonly expected: Float64Array;
-  readonly sinceMs: Float64Array;
-  readonly onsetMs: Float64Array;
-  readonly pValues: ReadonlyMap<number, number>;
-  readonly qValues: ReadonlyMap<number, number>;
-  readonly anomalous: ReadonlySet<number>;
-}
-
-function sumRows(detections: readonly Detection[], registry: Registry): RowSums {
-  const rows = rowsEnd(registry.rows);
-  const column = (of: (held: Detection) => Float64Array): Float64Array =>
-    sumColumns(detections.map(of), rows);
-  const count = column(({ rolled }) => rolled.count);
-  const bad = column(({ rolled }) => rolled.bad);
-  const originBad = column(({ rolled }) => rolled.originBad);
-  const expected = column((held) => held.expected);
-  const customersBad = sumMaps(
-    detections.map(({ rolled }) => rolled.customersBad),
-    copyHll,
-    mergeHll,
-  );
-  const sums = { count, bad, originBad, expected, customersBad };
-  return { ...sums, ...startsOf(detections, rows), ...testSums(sums, registry, detections.length) };
-}
-
-function sumColumns(columns: readonly Float64Array[], rows: number): Float64Array {
-  const sum = new Float64Array(rows);
-  for (const column of columns) {
-    for (let row = 0; row < column.length; row++) {
-      sum[row] = (sum[row] as number) + (column[row] as number);
-    }
-  }
-  return sum;
-}
-
-/** When each row was seen first, and when it first departed. */
-function startsOf(detections: readonly Detection[], rows: number) {
-  const sinceMs = new Float64Array(rows).fill(Infinity);
-  const onsetMs = new Float64Array(rows).fill(Infinity);
-  for (const { windowStartMs, rolled, anomalous } of detections.toReversed()) {
-    for (const row of rolled.seen) sinceMs[row] = windowStartMs;
-    for (const row of anomalous) onsetMs[row] = windowStartMs;
-  }
-  return { sinceMs, onsetMs };
-}
-
-function testSums(
-  { count, bad, expected }: Pick<RowSums, "count" | "bad" | "expected">,
-  registry: Registry,
-  windows: number,
-): Pick<RowSums, "pValues" | "qValues" | "anomalous"> {
-  const pValues = new Map<number, number>();
-  let tests = 0;
-  for (let row = 0; row < count.length; row++) {
-    const counted = { count: count[row] as number, bad: bad[row] as number, windows };
-    if (counted.count === 0) continue;
-    tests += 1;
-    if (!isWorse(counted.bad, expected[row] as number)) continue;
-    pValues.set(row, pValueOf(registry, row, counted));
-  }
-  const { qValues } = benjaminiHochberg([...pValues.values()], falseDiscoveryRate, tests);
-  const byRow = new Map([...pValues.keys()].map((row, index) => [row, qValues[index] as number]));
-  const departs = ([row, qValue]: readonly [number, number]): boolean =>
-    isAnomalous({ bad: bad[row] as number, expected: expected[row] as number, qValue });
-  const anomalous = new Set([...byRow].filter(departs).map(([row]) => row));
-  return { pValues, qValues: byRow, anomalous };
-}
-
-function spellOut(sums: RowSums, registry: Registry): Map<string, EvidenceRow> {
+/** Every row but those of keys, which are many. */
+function spellOut(sums: RowSums, book: RowBook): Map<string, EvidenceRow> {
   const rows = new Map<string, EvidenceRow>();
   for (let row = 0; row < sums.count.length; row++) {
-    const count = sums.count[row] as number;
-    const name = count === 0 ? undefined : rowName(registry.rows, row);
-    if (name === undefined) continue;
-    const { id, scope, signal, service, operation, kind, peer, key } = name;
-    rows.set(id, {
-      ...{ id, scope, signal, service, operation, kind, peer, key, count },
-      bad: sums.bad[row] as number,
-      originBad: sums.originBad[row] as number,
-      customersBad: sums.customersBad.get(row),
-      expected: sums.expected[row] as number,
-      pValue: sums.pValues.get(row) ?? 1,
-      qValue: sums.qValues.get(row) ?? 1,
-      anomalous: sums.anomalous.has(row),
-      onsetMs: sums.onsetMs[row] as number,
-      sinceMs: sums.sinceMs[row] as number,
-    });
+    if (sums.count[row] === 0 || book.names[subjectOf(row)]?.scope === "key") continue;
+    const spelt = rowIn(sums, book, row);
+    if (spelt !== undefined) rows.set(spelt.id, spelt);
   }
   return rows;
+}
+
+/**
+ * The keys whose spans `isMeant`, which is asked of each origin and far side first: their keys are
+ * the only ones to be looked at.
+ */
+export function keyRowsOf(
+  { sums, book, rows }: Evidence,
+  signal: BadSignal,
+  isMeant: (row: EvidenceRow) => boolean,
+): EvidenceRow[] {
+  const meant = new Set<number>();
+  for (const row of rows.values()) {
+    const canBlame = row.scope === "origin" || row.scope === "call";
+    if (canBlame && row.signal === signal && isMeant(row)) meant.add(findRow(book, row.id));
+  }
+  const found: EvidenceRow[] = [];
+  const at = badSignals.indexOf(signal);
+  const places = { operation: -1, service: -1, blame: -1 };
+  for (let row = at; row < sums.count.length && meant.size > 0; row += badSignals.length) {
+    if (sums.count[row] === 0) continue;
+    readPlaces(book, subjectOf(row), places);
+    if (places.blame < 0 || !meant.has(rowOf(places.blame, at))) continue;
+    const spelt = rowIn(sums, book, row);
+    if (spelt !== undefined && isMeant(spelt)) found.push(spelt);
+  }
+  return found;
+}
+
+function rowIn(sums: RowSums, book: RowBook, row: number): EvidenceRow | undefined {
+  const name = rowName(book, row);
+  if (name === undefined) return undefined;
+  const { id, scope, signal, service, operation, kind, peer, key } = name;
+  return {
+    ...{ id, scope, signal, service, operation, kind, peer, key },
+    count: sums.count[row] as number,
+    bad: sums.bad[row] as number,
+    originBad: sums.originBad[row] as number,
+    customersBad: sums.customersBad.get(row),
+    expected: sums.expected[row] as number,
+    pValue: sums.pValues.get(row) ?? 1,
+    qValue: sums.qValues.get(row) ?? 1,
+    anomalous: sums.anomalous.has(row),
+    onsetMs: sums.onsetMs[row] as number,
+    sinceMs: sums.sinceMs[row] as number,
+  };
 }

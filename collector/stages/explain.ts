@@ -17,7 +17,7 @@ import { anomalyScore } from "../../detectors/anomaly-score.ts";
 import { quantileHistogram } from "../../sketch/histogram.ts";
 import type { Anomaly, Combination, Signal } from "../../wire/api-types.ts";
 import { edgeIdOf } from "./connect.ts";
-import type { Evidence, EvidenceRow } from "./evidence.ts";
+import { type Evidence, type EvidenceRow, keyRowsOf } from "./evidence.ts";
 import { isolateCause } from "./isolate.ts";
 import { lostTimeNs } from "./lost-time.ts";
 import { farSideOf, type Registry } from "./registry.ts";
@@ -168,15 +168,15 @@ function completeFinding(input: {
     return kind === "node" ? callee === name : name === `${row.service} → ${callee}`;
   };
   const rows = [...evidence.rows.values()].filter((row) => row.signal === signal);
-  const blamed = rows.filter((row) => row.scope === "key" && isBlamed(row));
+  const blamed = keyRowsOf(evidence, signal, isBlamed);
   const involved = new Set([...finding.symptoms, name]);
-  const anomalous = rows.filter(
+  const anomalous = [...rows, ...blamed].filter(
     (row) => row.anomalous && (involved.has(row.service) || isBlamed(row)),
   );
   const strongest = Math.min(1, ...anomalous.map((row) => row.pValue));
   return {
     ...finding,
-    combinations: isolateCause({ evidence, dimensions, signal, isBlamed }),
+    combinations: isolateCause({ blamed, dimensions }),
     anomalies: anomaliesOf(anomalous, evidence.sinceMs),
     score: anomalyScore(strongest),
     lostNs: lostTimeNs(registry, evidence, isBlamed),

@@ -1,24 +1,18 @@
 /** Where exactly a cause's excess lies: leaves of the evidence handed to the isolation search. */
 import { defaultIsolationOptions, isolate } from "../../detectors/isolation.ts";
 import { boundsHll, createHll, mergeHll } from "../../sketch/hll.ts";
-import type { Combination, Signal } from "../../wire/api-types.ts";
-import type { Evidence, EvidenceRow } from "./evidence.ts";
+import type { Combination } from "../../wire/api-types.ts";
+import type { EvidenceRow } from "./evidence.ts";
 import { isOutgoing } from "./roll-up.ts";
 
 export interface IsolateInput {
-  readonly evidence: Evidence;
+  /** Keys of the spans to blame. */
+  readonly blamed: readonly EvidenceRow[];
   readonly dimensions: readonly string[];
-  readonly signal: Signal;
-  /** Keeps the rows of the spans to blame. */
-  readonly isBlamed: (row: EvidenceRow) => boolean;
 }
 
 /** The combinations that explain the excess, strongest first; none when it is spread evenly. */
-export function isolateCause(input: IsolateInput): Combination[] {
-  const { evidence, dimensions, signal, isBlamed } = input;
-  const blamed = [...evidence.rows.values()].filter(
-    (row) => row.scope === "key" && row.signal === signal && isBlamed(row),
-  );
+export function isolateCause({ blamed, dimensions }: IsolateInput): Combination[] {
   const rows = ofWorstKind(blamed);
   const nameable = dimensions.map((name, index) => ({ name, index })).filter(isNameable);
   const leaves = rows.map((row) => ({
