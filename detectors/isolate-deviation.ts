@@ -2,25 +2,40 @@
  * Where a measure departs from its forecast: the smallest combinations of attribute values whose
  * keys all moved, or none.
  *
- * Each key is one witness, however large it is: it says by how much it moved, relative to the mean
- * of what was measured and forecast, in units of how much keys scatter (median and MAD, so that
- * what moved does not count as scatter), at most `witnessMax` units. A combination is a hypothesis:
- * its keys moved together by an amount of their own. Of n witnesses with the sum s that gains
- * s^2 / 2n nats over "they scatter", less the log of how many values could have been named for each
- * attribute. Keys that did not move dilute s, so neither a wider nor a narrower combination than
- * the right one gains as much. Several are found greedily, each among the keys the ones before it
- * left.
+ * A combination is a hypothesis: its keys moved together by an amount of their own, all others as
+ * most keys did. Its gain is the log-likelihood ratio of that in nats, less the log of how many
+ * values could have been named for each attribute. Keys that did not move dilute it, so neither a
+ * wider nor a narrower combination than the right one gains as much. Several are found greedily,
+ * each among the keys the ones before it left. What all keys did alike is nobody's: what is found
+ * gains more than "everything moved alike", or nothing is named.
  *
- *   keys        [leaf] as in the input
- *   group       Int32Array [cuboid][leaf]: which combination of the cuboid's values a leaf has
- *   sums        Float64Array [cuboid][group]: witnesses, and their sum
+ * What is measured is one of two:
  *
- * A dimension of one value is never named. Work is leaves times cuboids; of more than `leavesMax`
- * leaves those that weigh most are read.
+ *   values  Each key is one witness, however large: by how much it moved, relative to the mean of
+ *           what was measured and forecast, in units of how much keys scatter (median and MAD, so
+ *           that what moved is no scatter), at most `witnessMax`. n witnesses of sum s gain s^2/2n.
+ *   counts  Small ones scatter by chance alone. A key counts f events of forecast as
+ *           f / (1 + f scatter^2), the size of a Poisson count that says as much, so that a large
+ *           key is no better a witness than one that scatters as keys do. Gain of a Poisson rate.
  *
- * Source: likelihood ratio of a subset scan, Neill 2012; that all parts of a cause move alike
- * ("ripple effect"), Sun et al. 2018 (HotSpot), Li et al. 2019 (Squeeze).
+ * Bounds: of more than `leavesMax` leaves those that weigh most are read and the rest counted in
+ * `leavesDropped`; `attributesMax` falls by one until leaves times cuboids fit `workMax`.
+ *
+ * Source: likelihood ratio of a subset scan, Neill 2012; of Poisson counts, Kulldorff 1997; that
+ * all parts of a cause move alike ("ripple effect"), Sun et al. 2018, Li et al. 2019 (Squeeze).
  */
+import {
+  attributeCostOf,
+  attributesOf,
+  type Cell,
+  createCuboidTable,
+  membersOf,
+  type RankedCell,
+  rankCells,
+  takeOut,
+  wholeOf,
+} from "./cuboids.ts";
+import { keepHeaviest } from "./keep-heaviest.ts";
 
 export interface MeasuredLeaf {
   /** One value for each dimension. */
@@ -32,10 +47,13 @@ export interface MeasuredLeaf {
 
 export interface DeviationOptions {
   readonly dimensions: readonly string[];
+  readonly measure: "values" | "counts";
   /** Attributes of a combination at most. */
   readonly attributesMax: number;
   readonly combinationsMax: number;
   readonly leavesMax: number;
+  /** Leaves times cuboids. */
+  readonly workMax: number;
 }
 
 export interface DeviatingCombination {
@@ -43,10 +61,20 @@ export interface DeviatingCombination {
   readonly leaves: number;
   readonly actual: number;
   readonly forecast: number;
-  /** How far its keys moved, in units of how much others scatter; below 0 for down. */
-  readonly deviation: number;
+  /** What was measured over what was forecast, at most 1e6. */
+  readonly effect: number;
+  /** Share of the whole net departure inside, 0..1. */
+  readonly explained: number;
+  /** At most this, with all that could have been named allowed for. */
+  readonly pValue: number;
   /** Nats over nothing having happened, less the cost of naming it. */
   readonly gain: number;
+}
+
+export interface DeviationIsolation {
+  /** Strongest first. */
+  readonly combinations: readonly DeviatingCombination[];
+  readonly leavesDropped: number;
 }
 
 /** A single witness can convince, but not outweigh a hundred others. */
@@ -55,63 +83,73 @@ const witnessMax = 15;
 const deviationMin = 1;
 /** e^10 to one. */
 const gainMin = 10;
-/** No series is forecast better than this. */
+/** No series is forecast better than this, and no traffic. */
 const scatterMin = 1e-4;
+const countScatterMin = 0.1;
 const madOfNormal = 1.4826;
+/** Counts forecast below this are mostly 0 or 1, and tell little of how keys scatter. */
+const forecastMin = 5;
+/** Of the squares of standard normals: half are below. */
+const medianOfSquares = 0.4549;
+const countMin = 1e-9;
+const effectMax = 1e6;
 
-export function defaultDeviationOptions(dimensions: readonly string[]): DeviationOptions {
-  return { dimensions, attributesMax: 5, combinationsMax: 20, leavesMax: 200_000 };
+export function defaultDeviationOptions(
+  dimensions: readonly string[],
+  measure: DeviationOptions["measure"],
+): DeviationOptions {
+  return {
+    dimensions,
+    measure,
+    attributesMax: 5,
+    combinationsMax: 20,
+    leavesMax: 200_000,
+    workMax: 16_000_000,
+  };
 }
 
-/** Strongest first. */
 export function isolateDeviation(
   leaves: readonly MeasuredLeaf[],
   options: DeviationOptions,
-): DeviatingCombination[] {
-  const kept = keepHeaviest(
-    leaves.filter(({ actual, forecast }) => actual + forecast > 0),
-    options.leavesMax,
-  );
-  const witnesses = witnessesOf(kept);
-  const dimensions = codeDimensions(kept, options.dimensions);
-  const cost = Math.log(dimensions.reduce((sum, { values }) => sum + values.length, 2));
-  const cuboids = cuboidsOf(dimensions, kept.length, options.attributesMax);
-  const isLeft = new Uint8Array(kept.length).fill(1);
-  for (const cuboid of cuboids) addAll(cuboid, witnesses);
+): DeviationIsolation {
+  const telling = leaves.filter(({ actual, forecast }) => actual + forecast > 0);
+  const kept = keepHeaviest(telling, weightOf, options.leavesMax);
+  const { columns, gainOf } = options.measure === "counts" ? asCounts(kept) : asValues(kept);
+  const table = createCuboidTable({
+    keys: kept.map(({ key }) => key),
+    dimensions: options.dimensions,
+    columns,
+    depth: options.attributesMax,
+    workMax: options.workMax,
+  });
+  const cost = attributeCostOf(table);
+  const whole = kept.reduce((sum, leaf) => sum + leaf.actual - leaf.forecast, 0);
+  const alike = gainOf(wholeOf(table));
   const found: DeviatingCombination[] = [];
   while (found.length < options.combinationsMax) {
-    const best = findBest(cuboids, cost);
+    const [best] = rankCells(table, (cell) => gainOf(cell) - cost * cell.cuboid.dimensions.length, {
+      keep: 1,
+      floor: gainMin,
+    });
     if (best === undefined) break;
-    const members = membersOf(best, isLeft);
-    found.push(describe(best, { members, kept, dimensions }));
-    for (const leaf of members) isLeft[leaf] = 0;
-    for (const cuboid of cuboids) takeOut(cuboid, members, witnesses);
+    const members = membersOf(table, best);
+    const attributes = attributesOf(table, best);
+    const inside = members.map((leaf) => kept[leaf] as MeasuredLeaf);
+    found.push(describe(best, { attributes, inside, whole }));
+    takeOut(table, members);
   }
-  return found;
+  const gain = found.reduce((sum, one) => sum + one.gain, 0);
+  const combinations = gain > alike ? found : [];
+  return { combinations, leavesDropped: telling.length - kept.length };
 }
 
-interface CodedDimension {
-  readonly name: string;
-  readonly values: readonly string[];
-  /** [leaf] an index into `values`. */
-  readonly codes: Int32Array;
+/** Columns to sum, and what the sums of a cell gain over nothing having happened there. */
+interface Measure {
+  readonly columns: readonly Float64Array[];
+  gainOf(cell: Cell): number;
 }
 
-interface Cuboid {
-  /** Of the coded dimensions, ascending. */
-  readonly dimensions: readonly number[];
-  readonly group: Int32Array;
-  readonly count: Float64Array;
-  readonly sum: Float64Array;
-}
-
-interface Candidate {
-  readonly cuboid: Cuboid;
-  readonly group: number;
-  readonly gain: number;
-}
-
-function witnessesOf(leaves: readonly MeasuredLeaf[]): Float64Array {
+function asValues(leaves: readonly MeasuredLeaf[]): Measure {
   const moved = Float64Array.from(
     leaves,
     ({ actual, forecast }) => (2 * (actual - forecast)) / (actual + forecast),
@@ -119,146 +157,87 @@ function witnessesOf(leaves: readonly MeasuredLeaf[]): Float64Array {
   const centre = medianOf(moved);
   const scatter = madOfNormal * medianOf(moved.map((one) => Math.abs(one - centre)));
   const unit = Math.max(scatterMin, scatter);
-  return moved.map((one) => Math.max(-witnessMax, Math.min(witnessMax, (one - centre) / unit)));
+  const witnesses = moved.map((one) =>
+    Math.max(-witnessMax, Math.min(witnessMax, (one - centre) / unit)),
+  );
+  return {
+    columns: [witnesses],
+    gainOf: ({ cuboid, group }) => {
+      const n = cuboid.left[group] as number;
+      const s = cuboid.sums[0]?.[group] as number;
+      return Math.abs(s) < deviationMin * n ? 0 : (s * s) / (2 * n);
+    },
+  };
+}
+
+function asCounts(leaves: readonly MeasuredLeaf[]): Measure {
+  const { centre, scatter } = usualOf(leaves);
+  const shareOf = ({ actual, forecast }: MeasuredLeaf): number =>
+    1 / (1 + Math.max(actual, forecast * centre) * scatter ** 2);
+  return {
+    columns: [
+      Float64Array.from(leaves, (leaf) => leaf.actual * shareOf(leaf)),
+      Float64Array.from(leaves, (leaf) => leaf.forecast * centre * shareOf(leaf)),
+    ],
+    gainOf: ({ cuboid, group }) => {
+      const actual = Math.max(0, cuboid.sums[0]?.[group] as number);
+      const forecast = Math.max(countMin, cuboid.sums[1]?.[group] as number);
+      if (Math.abs(actual - forecast) < deviationMin * scatter * forecast) return 0;
+      const surprise = actual > 0 ? actual * Math.log(actual / forecast) : 0;
+      return surprise - (actual - forecast);
+    },
+  };
+}
+
+/** What most keys did: of their forecast, and how far they lie about that beyond chance. */
+function usualOf(leaves: readonly MeasuredLeaf[]): { centre: number; scatter: number } {
+  const telling = leaves.filter(({ forecast }) => forecast >= forecastMin);
+  const sum = (of: readonly MeasuredLeaf[]): number =>
+    of.reduce((total, { forecast }) => total + forecast, 0);
+  if (sum(telling) < sum(leaves) / 2) return { centre: 1, scatter: countScatterMin };
+  const centre = medianOf(Float64Array.from(telling, ({ actual, forecast }) => actual / forecast));
+  if (centre === 0) return { centre: 1, scatter: countScatterMin };
+  let [low, high] = [countScatterMin, 1];
+  while (high - low > countScatterMin / 10) {
+    const middle = (low + high) / 2;
+    const squares = Float64Array.from(telling, ({ actual, forecast }) => {
+      const usual = forecast * centre;
+      return (actual - usual) ** 2 / (usual + (usual * middle) ** 2);
+    });
+    if (medianOf(squares) > medianOfSquares) low = middle;
+    else high = middle;
+  }
+  return { centre, scatter: low };
 }
 
 function medianOf(values: Float64Array): number {
   return values.toSorted()[values.length >> 1] ?? 0;
 }
 
-function codeDimensions(
-  leaves: readonly MeasuredLeaf[],
-  names: readonly string[],
-): CodedDimension[] {
-  const dimensions = names.map((name, index): CodedDimension => {
-    const known = new Map<string, number>();
-    const codes = Int32Array.from(leaves, ({ key }) => {
-      const value = key[index] ?? "";
-      const code = known.get(value) ?? known.size;
-      known.set(value, code);
-      return code;
-    });
-    return { name, values: [...known.keys()], codes };
-  });
-  return dimensions.filter(({ values }) => values.length > 1);
-}
-
-/** Every set of up to `depth` dimensions, each made of one with a dimension less. */
-function cuboidsOf(dimensions: readonly CodedDimension[], leaves: number, depth: number): Cuboid[] {
-  const cuboids: Cuboid[] = [];
-  const grow = (chosen: readonly number[], group: Int32Array, groups: number): void => {
-    const next = (chosen.at(-1) ?? -1) + 1;
-    for (let index = next; index < dimensions.length; index++) {
-      const dimension = dimensions[index] as CodedDimension;
-      const parts = splitGroups(group, dimension, groups);
-      const size = parts.groups;
-      const grown = [...chosen, index];
-      cuboids.push({
-        dimensions: grown,
-        group: parts.group,
-        count: new Float64Array(size),
-        sum: new Float64Array(size),
-      });
-      if (grown.length < depth) grow(grown, parts.group, size);
-    }
-  };
-  grow([], new Int32Array(leaves), 1);
-  return cuboids;
-}
-
-/** Numbers the pairs of a group and a value as they come. */
-function splitGroups(
-  group: Int32Array,
-  { codes, values }: CodedDimension,
-  groups: number,
-): { readonly group: Int32Array; readonly groups: number } {
-  const pairs = groups * values.length;
-  const numbers =
-    pairs <= 4 * group.length ? new Int32Array(pairs).fill(-1) : new Map<number, number>();
-  let found = 0;
-  const numberOf = (pair: number): number => {
-    const known = numbers instanceof Map ? (numbers.get(pair) ?? -1) : (numbers[pair] as number);
-    if (known >= 0) return known;
-    if (numbers instanceof Map) numbers.set(pair, found);
-    else numbers[pair] = found;
-    return found++;
-  };
-  const split = group.map((of, leaf) => numberOf(of * values.length + (codes[leaf] as number)));
-  return { group: split, groups: found };
-}
-
-function addAll({ group, count, sum }: Cuboid, witnesses: Float64Array): void {
-  for (let leaf = 0; leaf < group.length; leaf++) {
-    const at = group[leaf] as number;
-    count[at] = (count[at] as number) + 1;
-    sum[at] = (sum[at] as number) + (witnesses[leaf] as number);
-  }
-}
-
-function takeOut(
-  { group, count, sum }: Cuboid,
-  members: readonly number[],
-  witnesses: Float64Array,
-): void {
-  for (const leaf of members) {
-    const at = group[leaf] as number;
-    count[at] = (count[at] as number) - 1;
-    sum[at] = (sum[at] as number) - (witnesses[leaf] as number);
-  }
-}
-
-/** Of equals the first, which has fewer attributes or earlier ones. */
-function findBest(cuboids: readonly Cuboid[], cost: number): Candidate | undefined {
-  let best: Candidate | undefined;
-  for (const cuboid of cuboids) {
-    const { count, sum, dimensions } = cuboid;
-    const named = cost * dimensions.length;
-    for (let group = 0; group < count.length; group++) {
-      const n = count[group] as number;
-      const s = sum[group] as number;
-      if (n === 0 || Math.abs(s) < deviationMin * n) continue;
-      const gain = (s * s) / (2 * n) - named;
-      if (gain > (best?.gain ?? gainMin)) best = { cuboid, group, gain };
-    }
-  }
-  return best;
-}
-
-function membersOf({ cuboid, group }: Candidate, isLeft: Uint8Array): number[] {
-  const members: number[] = [];
-  for (let leaf = 0; leaf < isLeft.length; leaf++) {
-    if (isLeft[leaf] === 1 && cuboid.group[leaf] === group) members.push(leaf);
-  }
-  return members;
+function weightOf({ actual, forecast }: MeasuredLeaf): number {
+  return actual + forecast;
 }
 
 function describe(
-  { cuboid, group, gain }: Candidate,
+  { gain }: RankedCell,
   of: {
-    readonly members: readonly number[];
-    readonly kept: readonly MeasuredLeaf[];
-    readonly dimensions: readonly CodedDimension[];
+    readonly attributes: DeviatingCombination["attributes"];
+    readonly inside: readonly MeasuredLeaf[];
+    /** Net departure of all leaves. */
+    readonly whole: number;
   },
 ): DeviatingCombination {
-  const { members, kept, dimensions } = of;
-  const first = members[0] as number;
-  const sumOf = (read: (leaf: MeasuredLeaf) => number): number =>
-    members.reduce((sum, leaf) => sum + read(kept[leaf] as MeasuredLeaf), 0);
+  const actual = of.inside.reduce((sum, leaf) => sum + leaf.actual, 0);
+  const forecast = of.inside.reduce((sum, leaf) => sum + leaf.forecast, 0);
+  const share = of.whole === 0 ? 0 : (actual - forecast) / of.whole;
   return {
-    attributes: cuboid.dimensions.map((index) => {
-      const { name, values, codes } = dimensions[index] as CodedDimension;
-      return { dimension: name, value: values[codes[first] as number] as string };
-    }),
-    leaves: members.length,
-    actual: sumOf(({ actual }) => actual),
-    forecast: sumOf(({ forecast }) => forecast),
-    deviation: (cuboid.sum[group] as number) / members.length,
+    attributes: of.attributes,
+    leaves: of.inside.length,
+    actual,
+    forecast,
+    effect: Math.min(effectMax, actual / Math.max(forecast, actual / effectMax)),
+    explained: Math.min(1, Math.max(0, share)),
+    pValue: Math.exp(-gain),
     gain,
   };
-}
-
-function keepHeaviest(leaves: readonly MeasuredLeaf[], max: number): readonly MeasuredLeaf[] {
-  if (leaves.length <= max) return leaves;
-  const weightOf = ({ actual, forecast }: MeasuredLeaf): number => actual + forecast;
-  return leaves.toSorted((a, b) => weightOf(b) - weightOf(a)).slice(0, max);
 }

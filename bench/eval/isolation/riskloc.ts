@@ -30,11 +30,13 @@ export function runRiskLoc(data: string): NamedCase[] {
     .map((file) => {
       const leaves = readLeaves(join(data, file), keys, rows);
       const startMs = performance.now();
-      const found = isolateDeviation(leaves, defaultDeviationOptions(names));
+      const options = defaultDeviationOptions(names, "values");
+      const { combinations } = isolateDeviation(leaves, options);
       const seconds = (performance.now() - startMs) / msPerSecond;
       const set = injected.get(file.split(".")[0] ?? "") ?? "";
       const labelled = set.split(";").map((one) => one.split("&").sort().join("&"));
-      return { named: found.map(({ attributes }) => textOf(attributes)), labelled, seconds };
+      const named = combinations.map(({ attributes }) => textOf(attributes));
+      return { named, alternatives: [], labelled, seconds };
     });
 }
 

@@ -33,11 +33,12 @@ export function runRobustSpot(data: string): NamedCase[] {
     const { dimensions, rows } = readRows(join(data, "cases", file));
     const leaves = leavesAt(rows, timestamp);
     const startMs = performance.now();
-    const { combinations } = isolate(leaves, defaultIsolationOptions(dimensions));
+    const { combinations, alternatives } = isolate(leaves, defaultIsolationOptions(dimensions));
     const seconds = (performance.now() - startMs) / msPerSecond;
     const causes = Array.isArray(cause) ? (cause as readonly Cause[]) : [cause as Cause];
     return {
       named: combinations.map(({ attributes }) => textOf(attributes)).filter((text) => text !== ""),
+      alternatives: alternatives.map(({ attributes }) => textOf(attributes)),
       labelled: causes.map(labelOf),
       seconds,
     };
