@@ -7,6 +7,6 @@ export interface Benchmark {
   readonly title: string;
   /** Of the data's folder; undefined for what makes its own cases. */
   readonly folder?: string;
-  /** `data` is the data set's own folder, "" for what makes its own cases. */
-  measure(data: string): Promise<readonly Figure[]>;
+  /** `data` is the data set's own folder, "" for what makes its own cases: others a seed. */
+  measure(data: string, seed: number): Promise<readonly Figure[]>;
 }
