@@ -9,9 +9,11 @@
  *   arriving   errors, latency    carried from callee to caller
  *              traffic            carried from caller to callee
  *
- * An arriving shift is explained by a neighbour it can come from that moved at least
- * `explainShareMin` as far. What is explained stays below everything that is not, so a list is never
- * cut short by the rule. With an entry, only what it depends on is suspected.
+ * An arriving shift is explained by neighbours it can come from that moved at least
+ * `explainShareMin` as far; where costs are known, that cost at least this share of its cost. What
+ * is explained stays below everything that is not, so a list is never cut short by the rule. With an
+ * entry, only what it depends on is suspected, and only for the share of the entry's cost it can
+ * account for: what moved surely but costs little is not what is felt there.
  *
  * Source: the traversal of Chen et al., CauseInfer, INFOCOM 2014, and Lin et al., MicroScope, ICSOC
  * 2018 (an anomalous node with no anomalous dependency is a cause).
@@ -36,6 +38,8 @@ export interface Shift {
   readonly before: number;
   readonly during: number;
   readonly unit: string;
+  /** What it adds up to over all calls, as time or events: of one unit for caller and callee. */
+  readonly cost?: number;
 }
 
 export interface SuspectNode {
@@ -69,6 +73,9 @@ export interface Suspect {
 const shiftMin = 3;
 /** A neighbour that moved this much of it accounts for a shift. */
 const explainShareMin = 0.5;
+/** What an entry shows anyway, in deviations: a rise within it is not felt. */
+const feltMin = 2;
+const chanceMax = 0.05;
 /** The strongest is sure when it is this many times the next, and likely when it leads at all. */
 const sureLead = 2;
 const likelyLead = 1.2;
@@ -82,6 +89,7 @@ export function rankSuspects(graph: SuspectGraph): readonly Suspect[] {
   ]
     .filter(({ score }) => score > 0)
     .toSorted((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1));
+  if (ranked[0] === undefined || !isBeyondChance(index, graph, ranked[0])) return [];
   return ranked.map((suspect, at) => ({ ...suspect, verdict: verdictOf(ranked, at) }));
 }
 
@@ -91,6 +99,7 @@ interface SuspectIndex {
   readonly nodes: ReadonlyMap<string, SuspectNode>;
   readonly calls: ReadonlyMap<string, readonly SuspectEdge[]>;
   readonly callers: ReadonlyMap<string, readonly SuspectEdge[]>;
+  readonly entry: SuspectNode | undefined;
   isMeant(id: string): boolean;
 }
 
@@ -102,6 +111,7 @@ function indexGraph({ nodes, edges, entry }: SuspectGraph): SuspectIndex {
     nodes: new Map(nodes.map((node) => [node.id, node])),
     calls,
     callers: groupEdges(edges, "callee"),
+    entry: nodes.find(({ id }) => id === entry),
     isMeant: (id) => entry === undefined || reached.has(id),
   };
 }
@@ -137,48 +147,76 @@ function suspectEdge({ caller, callee, shifts }: SuspectEdge): Unjudged {
   return { id, kind: "edge", score, evidence: own.map((shift) => shiftSentence(id, shift)) };
 }
 
-/** How much of a node's shift is its own; below 1 what a neighbour accounts for. */
+/** How much of a node's shift is its own; below 1 what neighbours account for. */
 function ownScore(index: SuspectIndex, id: string, shift: Shift): number {
   const score = size(shift);
-  const explained = explainedBy(index, id, shift);
-  return explained < explainShareMin * score ? score : score / (1 + score + explained);
+  const own = isExplained(index, id, shift) ? score / (1 + score) : score;
+  return own * shareOfEntry(index, shift);
 }
 
-function explainedBy(index: SuspectIndex, id: string, { kind }: Shift): number {
-  if (kind === "traffic") {
-    return most(index.callers.get(id) ?? [], ({ caller }) =>
-      caller === id ? 0 : movedBy(index, caller, ["traffic"]),
-    );
+function isExplained(index: SuspectIndex, id: string, shift: Shift): boolean {
+  const near = shift.kind === "traffic" ? index.callers.get(id) : index.calls.get(id);
+  const through = carriers[shift.kind];
+  if (through === undefined || near === undefined) return false;
+  const moved = near.flatMap(({ caller, callee, shifts }) => {
+    const other = caller === id ? callee : caller;
+    if (other === id) return [];
+    const there = index.nodes.get(other)?.shifts ?? [];
+    return [
+      ...there.filter(({ kind }) => through.includes(kind)),
+      ...(shift.kind === "traffic" ? [] : shifts.filter(isGap)),
+    ];
+  });
+  return accountsFor(moved.filter(isBeyondOrdinary), shift);
+}
+
+/** Together by what they cost, where that is known; otherwise any that moved far enough. */
+function accountsFor(causes: readonly Shift[], { kind, score, cost }: Shift): boolean {
+  const costs = causes.map((cause) => cause.cost).filter((one) => one !== undefined);
+  if (cost === undefined || costs.length < causes.length) {
+    const far = explainShareMin * size({ kind, score });
+    return causes.some((cause) => size(cause) >= far);
   }
-  const through = carriers[kind];
-  if (through === undefined) return 0;
-  return most(index.calls.get(id) ?? [], ({ callee, shifts }) =>
-    callee === id ? 0 : Math.max(movedBy(index, callee, through), largest(shifts, ["gap"])),
-  );
+  const share = costs.reduce((sum, one) => sum + one, 0) / cost;
+  return causes.length > 0 && share >= explainShareMin;
+}
+
+/**
+ * Whether chance could give the strongest. Where the entry moved, or none is known, something did;
+ * otherwise one among as many figures as were looked at lies so far off once in `1 / chanceMax`. What
+ * little the entry shows speaks for it: likelihoods multiply.
+ */
+function isBeyondChance(index: SuspectIndex, graph: SuspectGraph, first: Unjudged): boolean {
+  if (index.entry === undefined) return first.score >= shiftMin;
+  const felt = Math.max(0, ...index.entry.shifts.map(({ score }) => score));
+  if (felt >= shiftMin) return true;
+  const looked = graph.nodes.filter(({ id }) => index.isMeant(id)).flatMap(({ shifts }) => shifts);
+  const needed = 2 * Math.log(looked.length / chanceMax);
+  return first.score >= shiftMin && first.score ** 2 + felt ** 2 >= needed;
+}
+
+/** Of what is felt at the entry: what it rose by, or what would be felt there as a rise. */
+function shareOfEntry({ entry }: SuspectIndex, { kind, name, cost }: Shift): number {
+  const felt = entry?.shifts.find((shift) => shift.kind === kind && shift.name === name);
+  if (cost === undefined || felt?.cost === undefined || felt.score === 0) return 1;
+  const deviation = felt.cost / felt.score;
+  const needed = Math.max(felt.cost, feltMin * deviation);
+  return Math.min(1, Math.max(0, cost / needed));
 }
 
 /** What a callee shows when a caller's shift comes from it. */
 const carriers: { readonly [kind in ShiftKind]?: readonly ShiftKind[] } = {
   errors: ["errors"],
   latency: ["latency", "self_time"],
+  traffic: ["traffic"],
 };
 
-function movedBy(index: SuspectIndex, id: string, kinds: readonly ShiftKind[]): number {
-  return largest(index.nodes.get(id)?.shifts ?? [], kinds);
-}
-
-function largest(shifts: readonly Shift[], kinds: readonly ShiftKind[]): number {
-  return most(shifts, (shift) =>
-    kinds.includes(shift.kind) && isBeyondOrdinary(shift) ? size(shift) : 0,
-  );
-}
-
-function most<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((largestSoFar, item) => Math.max(largestSoFar, of(item)), 0);
+function isGap({ kind }: Shift): boolean {
+  return kind === "gap";
 }
 
 /** A resource that falls is relieved of work, so it is a symptom of whatever took that away. */
-function size({ kind, score }: Shift): number {
+function size({ kind, score }: Pick<Shift, "kind" | "score">): number {
   return kind === "resource" ? Math.max(0, score) : Math.abs(score);
 }
 

@@ -1,13 +1,16 @@
 /**
- * How surely more of a place's events are bad than before: the baseline that live detection learns,
- * over the windows before, and the exact tail of what came after. A proportion that stood still has
- * no spread, but its counts say how much it may wander: two bad of five are less than twenty of a
- * thousand.
+ * How far the proportion of bad events moved, as `metricShift` tells it of any signal: each window's
+ * count is first brought to deviations of a binomial law at the proportion before. One deviation is
+ * then chance alone and the least spread there is, so a proportion that stood still has no infinite
+ * score, and two bad of five weigh less than twenty of a thousand; what wanders more than chance
+ * has the spread it showed.
  *
- *   score    standard deviations of a normal law with the same tail
+ *   score    as of `metricShift`
  *   excess   bad events above the expected
+ *
+ * Source: Freeman and Tukey 1950 (the double arcsine, whose variance is 1 / (count + 1/2)).
  */
-import { createCountBaseline, expectedBad, learnCount, tailPValue } from "./count-baseline.ts";
+import { metricShift } from "./metric-shift.ts";
 
 export interface CountedWindow {
   readonly count: number;
@@ -22,24 +25,33 @@ export interface CountShift {
   readonly score: number;
 }
 
-/** Undefined for a place that was never seen before: there is nothing it moved from. */
+const chanceSpread = 1;
+
+/** Undefined for a place that was hardly seen before: there is nothing it moved from. */
 export function countShift(
   before: readonly CountedWindow[],
   during: readonly CountedWindow[],
 ): CountShift | undefined {
-  const baseline = createCountBaseline();
-  for (const window of before) learnCount(baseline, window, { anomalous: false });
-  const count = during.reduce((sum, window) => sum + window.count, 0);
-  const bad = during.reduce((sum, window) => sum + window.bad, 0);
-  if (baseline.count === 0 || count === 0) return undefined;
-  const expected = expectedBad(baseline, count);
-  const pValue = tailPValue(baseline, { count, bad, windows: during.length });
-  return { expected, bad, excess: bad - expected, score: deviationsOf(pValue) };
+  const past = totalOf(before);
+  const now = totalOf(during);
+  const rate = past.bad / Math.max(1, past.count);
+  const deviations = (windows: readonly CountedWindow[]): number[] =>
+    windows.filter(({ count }) => count > 0).map((window) => deviationOf(window, rate));
+  const moved = metricShift(deviations(before), deviations(during), { spreadMin: chanceSpread });
+  if (moved === undefined) return undefined;
+  const expected = now.count * rate;
+  return { expected, bad: now.bad, excess: now.bad - expected, score: moved.score };
 }
 
-/** The leading terms of the normal tail: right to 0.1 from 0.05 on, where it begins to matter. */
-function deviationsOf(pValue: number): number {
-  const doubled = -2 * Math.log(pValue);
-  if (doubled <= 1) return 0;
-  return Math.sqrt(Math.max(0, doubled - Math.log(doubled) - Math.log(2 * Math.PI)));
+function totalOf(windows: readonly CountedWindow[]): CountedWindow {
+  return windows.reduce(
+    (sum, { count, bad }) => ({ count: sum.count + count, bad: sum.bad + bad }),
+    { count: 0, bad: 0 },
+  );
+}
+
+function deviationOf({ count, bad }: CountedWindow, rate: number): number {
+  const doubled =
+    Math.asin(Math.sqrt(bad / (count + 1))) + Math.asin(Math.sqrt((bad + 1) / (count + 1)));
+  return Math.sqrt(count + 0.5) * (doubled - 2 * Math.asin(Math.sqrt(rate)));
 }

@@ -3,14 +3,14 @@
  * spread before it. No mean and no standard deviation, which a single outlier, or a start of trouble
  * that is told wrongly, would carry away.
  *
- *   spread   the larger of IQR / 1.349 and the reach of the outer percentiles / 4.65: both are one
- *            standard deviation of a normal signal; the second knows tails and rare steps, of which
- *            the IQR of a signal that mostly stands still knows nothing
+ *   spread   the larger of IQR / 1.53 and the reach of the outer percentiles / 9.08: both are the
+ *            scale of a t law of 3 degrees; the second knows tails and rare steps, of which the IQR
+ *            of a signal that mostly stands still knows nothing
  *   far      the quartile of `during` that lies farther from the median before: trouble need fill a
  *            quarter of it only, and fewer odd values do not count
- *   score    the signed root of the log-likelihood ratio that far/spread has under Student's t of
- *            `freedom` degrees. Metrics have heavy tails: 50 spreads are hardly more evidence than
- *            30, and 5 are what 3 would be of a normal signal
+ *   score    the signed root of the log-likelihood ratio that far/spread has under that law. Metrics
+ *            have heavy tails: 50 spreads are hardly more evidence than 30, and 5 are what 3 would
+ *            be of a normal signal
  *
  * A signal that never moved before has no spread; a change of less than `resolution` of its level
  * is worth no name whatever its spread, so no score is infinite.
@@ -39,6 +39,8 @@ export interface MetricShift {
 export interface MetricShiftOptions {
   /** The newest of `before`, where that reaches far back; none unless given. */
   readonly recent?: ArrayLike<number>;
+  /** Spread that chance alone gives, where that is known; 0 unless given. */
+  readonly spreadMin?: number;
 }
 
 export interface TimedValues {
@@ -54,17 +56,18 @@ export interface TimedValues {
 const beforeMin = 4;
 /** What detection may need, from the first bad event to the onset it tells. */
 const lateMsMax = 120_000;
-const normalIqr = 1.349;
-const outerShare = 0.99;
-const normalOuter = 4.65;
-const resolution = 1e-3;
+/** Quartiles and outer percentiles of Student's t of `freedom` degrees lie so far apart. */
 const freedom = 3;
+const lawIqr = 1.53;
+const outerShare = 0.99;
+const lawOuter = 9.08;
+const resolution = 1e-3;
 
 /** Undefined where there is too little to compare. */
 export function metricShift(
   before: ArrayLike<number>,
   during: ArrayLike<number>,
-  { recent = [] }: MetricShiftOptions = {},
+  { recent = [], spreadMin = 0 }: MetricShiftOptions = {},
 ): MetricShift | undefined {
   const past = sortFinite(before);
   const now = sortFinite(during);
@@ -74,9 +77,10 @@ export function metricShift(
   const high = quantileSorted(now, 0.75);
   const far = high - median >= median - low ? high : low;
   const spread = Math.max(
-    (quantileSorted(past, 0.75) - quantileSorted(past, 0.25)) / normalIqr,
-    (quantileSorted(past, outerShare) - quantileSorted(past, 1 - outerShare)) / normalOuter,
+    (quantileSorted(past, 0.75) - quantileSorted(past, 0.25)) / lawIqr,
+    (quantileSorted(past, outerShare) - quantileSorted(past, 1 - outerShare)) / lawOuter,
     resolution * Math.abs(median),
+    spreadMin,
   );
   const level = nearestLevel({ median, far }, sortFinite(recent));
   const unit = spread > 0 ? spread : resolution * Math.abs(far);

@@ -1,5 +1,6 @@
 /** Blame: where in a graph of services trouble begins. */
 import type { Benchmark } from "../benchmark.ts";
+import { petShop } from "./petshop.ts";
 import { rcdSockshop } from "./rcd-sockshop.ts";
 
-export const causeBenchmarks: readonly Benchmark[] = [rcdSockshop];
+export const causeBenchmarks: readonly Benchmark[] = [petShop, rcdSockshop];
