@@ -12,8 +12,11 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** The two ways an event can be bad: it failed, or it took longer than its key's threshold. */
-export type Signal = "errors" | "slow";
+/**
+ * The ways things can be bad: an event failed, it took longer than its key's threshold, or it did
+ * not come (of `traffic`, what usually comes counts, and what is missing is bad).
+ */
+export type Signal = "errors" | "slow" | "traffic";
 
 /** How far the evidence carries: `inconclusive` names no cause. */
 export type Verdict = "confirmed" | "likely" | "inconclusive";
@@ -37,7 +40,7 @@ export interface Combination {
   readonly customers: Estimate | null;
 }
 
-/** A departure of one key's signal from its baseline in one window. */
+/** A departure of a signal from its baseline, over the newest windows of it. */
 export interface Anomaly {
   readonly windowStartMs: number;
   readonly service: string;
@@ -53,6 +56,8 @@ export interface Anomaly {
   readonly qValue: number;
   /** 0..10, for people. */
   readonly score: number;
+  /** The same in words: "checkout POST /pay: 41 of 300 failed, 1.2 expected (p 1e-30)". */
+  readonly sentence: string;
 }
 
 export type NodeRole = "entry" | "affected" | "quiet" | "cause" | "healthy";

@@ -4,21 +4,24 @@
  * unknown names are ignored. 64-bit integers may be strings or numbers and keep every digit; null
  * means absent. An id of the wrong size, unlike an empty one, refuses the request.
  *
- * Bounds: the output is shorter than the input, values nest `depthMax` deep; how many elements
- * there are is for `validateTraces` to judge, on the bytes that come out.
+ * Bounds: values nest `depthMax` deep, and no list of numbers is longer than `elementsMax`: but for
+ * those, which may grow fourfold, the output is shorter than the input. How many elements there are
+ * is for `validate-traces.ts` to judge, on the bytes that come out.
  *
  * Source: opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding".
  */
 import { ok, type Result, refuse } from "../base/result.ts";
 import { digitsOfWrapped, wrapLongIntegers } from "./json-integers.ts";
-import { isMessage, type MessageName, messages, type Scalar } from "./otlp-messages.ts";
+import { isMessage, type MessageName, type Scalar } from "./otlp-fields.ts";
+import { alternatives, messages } from "./otlp-messages.ts";
 import { ProtoWriter } from "./proto-writer.ts";
 import { defaultTraceLimits, type TraceLimits } from "./validate-traces.ts";
 
 interface Transcoding {
   readonly writer: ProtoWriter;
-  readonly depthMax: number;
+  readonly limits: TraceLimits;
   depth: number;
+  isTooLarge: boolean;
   /** Where we are, as names and indices. */
   readonly path: (string | number)[];
 }
@@ -33,6 +36,22 @@ export function transcodeOtlpJson(
   text: Uint8Array,
   limits: TraceLimits = defaultTraceLimits,
 ): Result<Uint8Array> {
+  return transcode(text, "request", limits);
+}
+
+/** The same for a request of metrics. */
+export function transcodeMetricsJson(
+  text: Uint8Array,
+  limits: TraceLimits = defaultTraceLimits,
+): Result<Uint8Array> {
+  return transcode(text, "metricsRequest", limits);
+}
+
+function transcode(
+  text: Uint8Array,
+  message: "request" | "metricsRequest",
+  limits: TraceLimits,
+): Result<Uint8Array> {
   let raw: unknown;
   try {
     raw = JSON.parse(wrapLongIntegers(utf8Strict.decode(text)));
@@ -41,27 +60,32 @@ export function transcodeOtlpJson(
   }
   const state: Transcoding = {
     writer: new ProtoWriter(),
-    depthMax: limits.depthMax,
+    limits,
     depth: 0,
+    isTooLarge: false,
     path: [],
   };
-  const wrong = writeMessage(state, "request", raw);
+  const wrong = writeMessage(state, message, raw);
   if (wrong === undefined) return ok(state.writer.finish());
-  const code = state.depth > state.depthMax ? "OTLP_TOO_LARGE" : "OTLP_INVALID";
+  const code = state.isTooLarge ? "OTLP_TOO_LARGE" : "OTLP_INVALID";
   return refuse(code, `${showPath(state.path)} ${wrong}`);
 }
 
 function writeMessage(state: Transcoding, message: MessageName, raw: unknown): Wrong {
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) return "is not an object";
-  if (message === "anyValue" && ++state.depth > state.depthMax) {
-    return `is nested deeper than ${state.depthMax}`;
+  const { depthMax } = state.limits;
+  if (message === "anyValue" && ++state.depth > depthMax) {
+    state.isTooLarge = true;
+    return `is nested deeper than ${depthMax}`;
   }
   let written = 0;
   for (const [name, field] of Object.entries(messages[message])) {
     const value = Object.hasOwn(raw, name) ? (raw as Record<string, unknown>)[name] : undefined;
     if (value === undefined || value === null) continue;
     state.path.push(name);
-    if (message === "anyValue" && ++written > 1) return "is a second value where only one may be";
+    if (alternatives[message]?.has(name) && ++written > 1) {
+      return "is a second value where only one may be";
+    }
     const wrong = field.repeated
       ? writeList(state, field.number, field.type, value)
       : writeField(state, field.number, field.type, value);
@@ -79,6 +103,11 @@ function writeList(
   raw: unknown,
 ): Wrong {
   if (!Array.isArray(raw)) return "is not a list";
+  const { elementsMax } = state.limits;
+  if (!isMessage(type) && raw.length > elementsMax) {
+    state.isTooLarge = true;
+    return `holds more than ${elementsMax} elements`;
+  }
   for (let index = 0; index < raw.length; index++) {
     state.path.push(index);
     const wrong = writeField(state, field, type, raw[index]);
@@ -110,10 +139,13 @@ const scalarWriters: Readonly<Record<Scalar, ScalarWriter>> = {
   base64: writeBase64,
   boolean: writeBoolean,
   int64: writeInt64,
+  uint64: writeUint64,
   uint32: writeUint32,
+  sint32: writeSint32,
   enum: writeEnum,
   double: writeDouble,
   fixed64: writeFixed64,
+  sfixed64: writeSfixed64,
   fixed32: writeFixed32,
 };
 
@@ -159,6 +191,31 @@ function writeInt64(writer: ProtoWriter, field: number, raw: unknown): Wrong {
   const value = integerOf(raw);
   if (value === undefined || BigInt.asIntN(64, value) !== value) return "is not a 64-bit integer";
   writer.int64(field, value);
+  return undefined;
+}
+
+function writeUint64(writer: ProtoWriter, field: number, raw: unknown): Wrong {
+  const value = integerOf(raw);
+  if (value === undefined || BigInt.asUintN(64, value) !== value) {
+    return "is not an unsigned 64-bit integer";
+  }
+  writer.int64(field, value);
+  return undefined;
+}
+
+/** ZigZag, as protobuf writes them. */
+function writeSint32(writer: ProtoWriter, field: number, raw: unknown): Wrong {
+  const value = integerOf(raw);
+  if (value === undefined || BigInt.asIntN(32, value) !== value) return "is not a 32-bit integer";
+  const number = Number(value);
+  writer.integer(field, number < 0 ? -2 * number - 1 : 2 * number);
+  return undefined;
+}
+
+function writeSfixed64(writer: ProtoWriter, field: number, raw: unknown): Wrong {
+  const value = integerOf(raw);
+  if (value === undefined || BigInt.asIntN(64, value) !== value) return "is not a 64-bit integer";
+  writer.fixed64(field, BigInt.asUintN(64, value));
   return undefined;
 }
 

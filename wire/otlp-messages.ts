@@ -1,82 +1,34 @@
 /**
- * The messages of an OTLP trace request as one table: by the name OTLP/JSON gives a field, its
- * number, its type, and the limit it counts towards. The validator and the JSON reader share it.
+ * The messages of OTLP requests, traces and metrics, as one table: by the name OTLP/JSON gives a
+ * field, its number, its type, and the limit it counts towards. The validator and the JSON reader
+ * share it.
  *
  *   entries   Uint16Array [messages * 32], by message and field number; 0 = unknown
- *             bits 0-2 wire type + 1, bits 3-7 message + 1 (0 = a scalar), bits 8-9 limit
+ *             bits 0-2 wire type + 1, bits 3-7 message + 1 (0 = a scalar), bits 8-10 limit,
+ *             bit 11 whether numbers of it may be packed
  *
- * Source: opentelemetry-proto 1.x, collector/trace/v1, trace/v1, resource/v1, common/v1.
+ * Source: opentelemetry-proto 1.x, collector/trace/v1, collector/metrics/v1, trace/v1, metrics/v1,
+ * resource/v1, common/v1.
  */
-import { wireBytes, wireFixed32, wireFixed64, wireVarint } from "./protobuf.ts";
-
-/** What a repeated field counts towards. */
-export const countsNothing = 0;
-export const countsSpan = 1;
-export const countsAttribute = 2;
-const countsElement = 3;
+import {
+  countsAttribute,
+  countsSpan,
+  type FieldType,
+  isMessage,
+  type MessageName,
+  many,
+  messageNames,
+  one,
+  wireOf,
+} from "./otlp-fields.ts";
+import { metricMessages } from "./otlp-metric-messages.ts";
+import { wireBytes } from "./protobuf.ts";
 
 export const fieldsPerMessage = 32;
 
-export type Scalar =
-  | "text"
-  | "traceId"
-  | "spanId"
-  | "base64"
-  | "boolean"
-  | "int64"
-  | "uint32"
-  | "enum"
-  | "double"
-  | "fixed64"
-  | "fixed32";
-
-export interface FieldType {
-  readonly number: number;
-  /** A scalar, or the message this field holds. */
-  readonly type: Scalar | MessageName;
-  readonly repeated: boolean;
-  readonly counts: number;
-}
-
-export const messageNames = [
-  "request",
-  "resourceSpans",
-  "resource",
-  "entityRef",
-  "scopeSpans",
-  "scope",
-  "span",
-  "event",
-  "link",
-  "status",
-  "keyValue",
-  "anyValue",
-  "arrayValue",
-  "kvlist",
-] as const;
-export type MessageName = (typeof messageNames)[number];
-
-const wireOf: Readonly<Record<Scalar, number>> = {
-  text: wireBytes,
-  traceId: wireBytes,
-  spanId: wireBytes,
-  base64: wireBytes,
-  boolean: wireVarint,
-  int64: wireVarint,
-  uint32: wireVarint,
-  enum: wireVarint,
-  double: wireFixed64,
-  fixed64: wireFixed64,
-  fixed32: wireFixed32,
-};
-
-function one(number: number, type: Scalar | MessageName): FieldType {
-  return { number, type, repeated: false, counts: countsNothing };
-}
-
-function many(number: number, type: Scalar | MessageName, counts = countsElement): FieldType {
-  return { number, type, repeated: true, counts };
-}
+const countsShift = 8;
+const countsMask = 7;
+const packedBit = 1 << 11;
 
 export const messages: Readonly<Record<MessageName, Readonly<Record<string, FieldType>>>> = {
   request: { resourceSpans: many(1, "resourceSpans") },
@@ -152,9 +104,19 @@ export const messages: Readonly<Record<MessageName, Readonly<Record<string, Fiel
   },
   arrayValue: { values: many(1, "anyValue") },
   kvlist: { values: many(1, "keyValue", countsAttribute) },
+  ...metricMessages,
+};
+
+/** Fields of which a message has at most one. */
+export const alternatives: Readonly<Partial<Record<MessageName, ReadonlySet<string>>>> = {
+  anyValue: new Set(Object.keys(messages.anyValue)),
+  metric: new Set(["gauge", "sum", "histogram", "exponentialHistogram", "summary"]),
+  numberDataPoint: new Set(["asDouble", "asInt"]),
+  exemplar: new Set(["asDouble", "asInt"]),
 };
 
 export const requestMessage = messageNames.indexOf("request");
+export const metricsRequestMessage = messageNames.indexOf("metricsRequest");
 export const keyValueMessage = messageNames.indexOf("keyValue");
 export const anyValueMessage = messageNames.indexOf("anyValue");
 
@@ -163,15 +125,23 @@ export const entries = buildEntries();
 function buildEntries(): Uint16Array {
   const table = new Uint16Array(messageNames.length * fieldsPerMessage);
   for (const [index, name] of messageNames.entries()) {
-    for (const { number, type, counts } of Object.values(messages[name])) {
+    for (const { number, type, repeated, counts } of Object.values(messages[name])) {
       const wire = isMessage(type) ? wireBytes : wireOf[type];
       const message = isMessage(type) ? messageNames.indexOf(type) + 1 : 0;
-      table[index * fieldsPerMessage + number] = (wire + 1) | (message << 3) | (counts << 8);
+      const packed = repeated && wire !== wireBytes ? packedBit : 0;
+      table[index * fieldsPerMessage + number] =
+        (wire + 1) | (message << 3) | (counts << countsShift) | packed;
     }
   }
   return table;
 }
 
-export function isMessage(type: Scalar | MessageName): type is MessageName {
-  return (messageNames as readonly string[]).includes(type);
+/** The limit that fields of this entry count towards. */
+export function countsOf(entry: number): number {
+  return (entry >>> countsShift) & countsMask;
+}
+
+/** Whether many numbers of this entry may come as one field of bytes. */
+export function mayBePacked(entry: number): boolean {
+  return (entry & packedBit) !== 0;
 }

@@ -3,6 +3,7 @@
  * success, and for a refusal google.rpc.Status, with RetryInfo only where a retry may help.
  *
  *   ExportTraceServiceResponse{1 partial_success{1 rejected_spans int64, 2 error_message}}
+ *   ExportMetricsServiceResponse{1 partial_success{1 rejected_data_points int64, 2 error_message}}
  *   Status{1 code, 2 message, 3 details: Any{1 type_url, 2 value}}
  *   RetryInfo{1 retry_delay: Duration{1 seconds, 2 nanos}}
  *
@@ -10,11 +11,15 @@
  */
 import { ProtoWriter } from "./proto-writer.ts";
 
-/** An empty `errorMessage` and no rejected spans is full success, and an empty message. */
+/** An empty `errorMessage` and nothing rejected is full success, and an empty message. */
 export interface ExportOutcome {
-  readonly rejectedSpans: number;
+  /** Spans, or data points. */
+  readonly rejected: number;
   readonly errorMessage: string;
 }
+
+/** What OTLP/JSON calls the count of what was rejected. */
+const rejectedNames = { traces: "rejectedSpans", metrics: "rejectedDataPoints" } as const;
 
 /** A refusal; `retryAfterMs` is undefined where the same request would fail again. */
 export interface RpcStatus {
@@ -31,7 +36,7 @@ export function encodeExportResponse(outcome: ExportOutcome): Uint8Array {
   const writer = new ProtoWriter();
   if (!isFullSuccess(outcome)) {
     const mark = writer.open(1);
-    if (outcome.rejectedSpans > 0) writer.integer(1, outcome.rejectedSpans);
+    if (outcome.rejected > 0) writer.integer(1, outcome.rejected);
     if (outcome.errorMessage !== "") writer.text(2, outcome.errorMessage);
     writer.close(mark);
   }
@@ -39,10 +44,13 @@ export function encodeExportResponse(outcome: ExportOutcome): Uint8Array {
 }
 
 /** As JSON, where a 64-bit integer is a string. */
-export function encodeExportResponseJson(outcome: ExportOutcome): Uint8Array {
+export function encodeExportResponseJson(
+  outcome: ExportOutcome,
+  signal: keyof typeof rejectedNames,
+): Uint8Array {
   if (isFullSuccess(outcome)) return utf8.encode("{}");
-  const { rejectedSpans, errorMessage } = outcome;
-  const partialSuccess = { rejectedSpans: String(rejectedSpans), errorMessage };
+  const { rejected, errorMessage } = outcome;
+  const partialSuccess = { [rejectedNames[signal]]: String(rejected), errorMessage };
   return utf8.encode(JSON.stringify({ partialSuccess }));
 }
 
@@ -81,5 +89,5 @@ export function encodeRpcStatusJson(status: RpcStatus): Uint8Array {
 }
 
 function isFullSuccess(outcome: ExportOutcome): boolean {
-  return outcome.rejectedSpans === 0 && outcome.errorMessage === "";
+  return outcome.rejected === 0 && outcome.errorMessage === "";
 }

@@ -6,7 +6,7 @@
  */
 
 import { isZero, locateSpanField, spanIdSize, traceIdSize } from "./locate-field.ts";
-import { messageNames } from "./otlp-messages.ts";
+import { messageNames } from "./otlp-fields.ts";
 import { malformed } from "./protobuf.ts";
 import { readAttributes, readPlainAttributes, tagAt, type Walk } from "./read-attributes.ts";
 import {

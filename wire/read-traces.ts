@@ -17,7 +17,8 @@
  */
 import { ok, type Result } from "../base/result.ts";
 import { type AttributeSlots, noSlot } from "./attribute-slots.ts";
-import { messageNames, requestMessage } from "./otlp-messages.ts";
+import { messageNames } from "./otlp-fields.ts";
+import { requestMessage } from "./otlp-messages.ts";
 import { malformed } from "./protobuf.ts";
 import { readAttributes, tagAt, type Walk } from "./read-attributes.ts";
 import { readSpan } from "./read-span.ts";

@@ -1,29 +1,48 @@
 /**
- * Checks messages of an OTLP trace request by the table of `otlp-messages.ts`: every length, every
- * wire type of a known field, and the limits. It knows any layout protobuf allows; the layouts that
- * nearly all senders use are known by sight in `read-traces.ts`, which comes here with the rest.
+ * Checks messages of an OTLP request by the table of `otlp-messages.ts`: every length, every wire
+ * type of a known field, and the limits. It knows any layout protobuf allows; the layouts that
+ * nearly all senders of traces use are known by sight in `read-traces.ts`, which comes here with
+ * the rest.
  *
- * Limits: spans; attributes (every KeyValue, nested ones too); elements (every other repeated
- * thing: resources, scopes, events, links, array values); depth of nested values. Recursion goes no
- * deeper than the messages of a span and `depthMax` nested values.
+ * Limits: spans, or data points of metrics; attributes (every KeyValue, nested ones too); elements
+ * (every other repeated thing: resources, scopes, events, links, array values, metrics, buckets);
+ * depth of nested values. Recursion goes no deeper than the messages of a span and `depthMax`
+ * nested values.
  */
 import { ok, type Result, refuse } from "../base/result.ts";
 import {
-  anyValueMessage,
   countsAttribute,
+  countsElement,
   countsNothing,
+  countsPoint,
   countsSpan,
+  messageNames,
+} from "./otlp-fields.ts";
+import {
+  anyValueMessage,
+  countsOf,
   entries,
   fieldsPerMessage,
   keyValueMessage,
-  messageNames,
+  mayBePacked,
+  metricsRequestMessage,
   requestMessage,
 } from "./otlp-messages.ts";
 import { longAttributeEnd, plainAttributeEnd } from "./plain-attribute.ts";
-import { type Cursor, checkedLength, checkedTag, malformed, skipChecked } from "./protobuf.ts";
+import {
+  type Cursor,
+  checkedLength,
+  checkedTag,
+  malformed,
+  skipChecked,
+  wireBytes,
+  wireFixed64,
+} from "./protobuf.ts";
 
 export interface TraceLimits {
   readonly spansMax: number;
+  /** Data points, of a request of metrics. */
+  readonly pointsMax: number;
   readonly attributesMax: number;
   readonly elementsMax: number;
   /** Values within values; a plain attribute has depth 1. */
@@ -32,6 +51,7 @@ export interface TraceLimits {
 
 export const defaultTraceLimits: TraceLimits = {
   spansMax: 50_000,
+  pointsMax: 50_000,
   attributesMax: 200_000,
   elementsMax: 200_000,
   depthMax: 32,
@@ -48,6 +68,7 @@ export interface Check extends Cursor {
   readonly view: DataView;
   readonly limits: TraceLimits;
   spans: number;
+  points: number;
   attributes: number;
   elements: number;
   depth: number;
@@ -63,6 +84,7 @@ export function createCheck(bytes: Uint8Array, limits: TraceLimits): Check {
     pos: 0,
     limits,
     spans: 0,
+    points: 0,
     attributes: 0,
     elements: 0,
     depth: 0,
@@ -80,6 +102,16 @@ export function validateTraces(
   if (!checkMessage(check, requestMessage, bytes.length)) return refusalOf(check);
   const { spans, attributes, elements } = check;
   return ok({ spans, attributes, elements });
+}
+
+/** How many data points there are in a request of metrics, or why it must be refused as a whole. */
+export function validateMetrics(
+  bytes: Uint8Array,
+  limits: TraceLimits = defaultTraceLimits,
+): Result<number> {
+  const check = createCheck(bytes, limits);
+  if (!checkMessage(check, metricsRequestMessage, bytes.length)) return refusalOf(check);
+  return ok(check.points);
 }
 
 /** Why a request must be refused as a whole. */
@@ -105,7 +137,10 @@ export function checkField(check: Check, message: number, end: number): boolean 
   if (entry === 0) {
     return skipChecked(check, tag, end) || isMalformed(check, at, fieldName(message, field));
   }
-  if ((entry & 7) - 1 !== (tag & 7)) return isWrongType(check, at, message, tag);
+  if ((entry & 7) - 1 !== (tag & 7)) {
+    if (!mayBePacked(entry) || (tag & 7) !== wireBytes) return isWrongType(check, at, message, tag);
+    return checkPacked(check, entry, end) || isMalformed(check, at, fieldName(message, field));
+  }
   return checkValue(check, entry, tag, end) || isMalformed(check, at, fieldName(message, field));
 }
 
@@ -116,7 +151,7 @@ export function checkField(check: Check, message: number, end: number): boolean 
 export function enterMessage(check: Check, message: number, end: number): number {
   const at = check.pos;
   const field = checkedTag(check, end) >>> 3;
-  const counts = (entries[message * fieldsPerMessage + field] as number) >>> 8;
+  const counts = countsOf(entries[message * fieldsPerMessage + field] as number);
   if (!count(check, counts, 1)) return malformed;
   const length = checkedLength(check, end);
   if (length !== malformed) return check.pos + length;
@@ -126,7 +161,7 @@ export function enterMessage(check: Check, message: number, end: number): number
 
 /** The value of a known field behind its tag. */
 function checkValue(check: Check, entry: number, tag: number, end: number): boolean {
-  const counts = entry >>> 8;
+  const counts = countsOf(entry);
   const child = ((entry >>> 3) & 31) - 1;
   if (child === keyValueMessage && check.depth === 0) {
     const plain = stepOverPlainAttributes(check, tag, end);
@@ -146,6 +181,22 @@ function checkValue(check: Check, entry: number, tag: number, end: number): bool
   const isValid = checkMessage(check, child, childEnd);
   check.depth--;
   return isValid;
+}
+
+/** Numbers side by side in one field of bytes. */
+function checkPacked(check: Check, entry: number, end: number): boolean {
+  const length = checkedLength(check, end);
+  if (length === malformed) return false;
+  const wire = (entry & 7) - 1;
+  const packedEnd = check.pos + length;
+  if (wire === wireFixed64) {
+    check.pos = packedEnd;
+    return length % 8 === 0 && count(check, countsElement, length / 8);
+  }
+  while (check.pos < packedEnd) {
+    if (!skipChecked(check, wire, packedEnd) || !count(check, countsElement, 1)) return false;
+  }
+  return true;
 }
 
 /** Steps over the plain attributes from here on that carry this tag; gives how many they were. */
@@ -175,6 +226,9 @@ function count(check: Check, counts: number, more: number): boolean {
     case countsSpan:
       check.spans += more;
       return check.spans <= limits.spansMax || isTooMany(check, limits.spansMax, "spans");
+    case countsPoint:
+      check.points += more;
+      return check.points <= limits.pointsMax || isTooMany(check, limits.pointsMax, "data points");
     case countsAttribute:
       check.attributes += more;
       return (

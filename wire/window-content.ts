@@ -9,7 +9,7 @@ import type { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
 import { type Cube, type CubeLimits, createCube } from "../sketch/cube.ts";
 import { decodeCube, encodeCube } from "../sketch/cube-codec.ts";
-import { builtInDimensions, dimensionsMax } from "../sketch/key.ts";
+import { builtInDimensions, dimensionsMax, isMetricKey } from "../sketch/key.ts";
 import { decodeHalfEdges, encodeHalfEdges, type HalfEdge } from "./half-edge.ts";
 
 export interface BatchCounts {
@@ -75,6 +75,7 @@ export function decodeWindowContent(
   }
   const context = { keys: cube.keys.size, windowStartMs, countMax: limits.halfEdgesMax };
   const halfEdges = reader.problem === undefined ? decodeHalfEdges(reader, context) : [];
+  checkMetrics(reader, cube, halfEdges);
   return { counts, keyDemand, folded, cube, halfEdgeShift, halfEdges };
 }
 
@@ -145,6 +146,24 @@ function checkCounts(reader: ByteReader, counts: BatchCounts, cube: Cube): void 
       `says ${counts.spans} spans and ${counts.errors} errors, its cells ${spans} and ${errors}`,
     );
   }
+}
+
+/** Metrics have values and no spans: who counted them in would count what nobody did. */
+function checkMetrics(reader: ByteReader, cube: Cube, halfEdges: readonly HalfEdge[]): void {
+  const { keys, cells, edges } = cube;
+  const metrics = new Set<number>();
+  for (const [id, key] of keys.keys.entries()) if (isMetricKey(key)) metrics.add(id);
+  if (metrics.size === 0) return;
+  for (const id of metrics) {
+    const row = cells.rowOf(id);
+    if (row >= 0 && cells.countOf(row) > 0) reader.reject("has spans under a metric's key");
+  }
+  const isNamed =
+    halfEdges.some(({ key }) => metrics.has(key)) ||
+    Array.from({ length: edges.size }, (_, row) => row).some(
+      (row) => metrics.has(edges.callerOf(row)) || metrics.has(edges.calleeOf(row)),
+    );
+  if (isNamed) reader.reject("has a call of a metric");
 }
 
 /** A text of the header or the content. */

@@ -10,7 +10,8 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import { PbfReader } from "pbf";
 import protobufjs from "protobufjs";
-import { type FieldType, isMessage, messages, type Scalar } from "../../wire/otlp-messages.ts";
+import { type FieldType, isMessage, type Scalar } from "../../wire/otlp-fields.ts";
+import { messages } from "../../wire/otlp-messages.ts";
 
 export interface OtlpDecoder {
   readonly name: string;
@@ -38,6 +39,9 @@ const protoTypes: Readonly<Record<Scalar, string>> = {
   base64: "bytes",
   boolean: "bool",
   int64: "int64",
+  uint64: "uint64",
+  sint32: "sint32",
+  sfixed64: "sfixed64",
   uint32: "uint32",
   enum: "int32",
   double: "double",
@@ -83,6 +87,9 @@ const descriptorTypes: Readonly<Record<string, FieldDescriptorProto_Type>> = {
   bytes: FieldDescriptorProto_Type.BYTES,
   bool: FieldDescriptorProto_Type.BOOL,
   int64: FieldDescriptorProto_Type.INT64,
+  uint64: FieldDescriptorProto_Type.UINT64,
+  sint32: FieldDescriptorProto_Type.SINT32,
+  sfixed64: FieldDescriptorProto_Type.SFIXED64,
   uint32: FieldDescriptorProto_Type.UINT32,
   int32: FieldDescriptorProto_Type.INT32,
   double: FieldDescriptorProto_Type.DOUBLE,

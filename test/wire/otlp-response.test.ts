@@ -12,9 +12,9 @@ const parsed = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().deco
 
 describe("export responses", () => {
   test("full success is an empty message", () => {
-    const outcome = { rejectedSpans: 0, errorMessage: "" };
+    const outcome = { rejected: 0, errorMessage: "" };
     expect(encodeExportResponse(outcome)).toHaveLength(0);
-    expect(parsed(encodeExportResponseJson(outcome))).toEqual({});
+    expect(parsed(encodeExportResponseJson(outcome, "traces"))).toEqual({});
   });
 
   test.each([
@@ -22,13 +22,16 @@ describe("export responses", () => {
     [300, "größer ".repeat(40)],
     [2 ** 40, ""],
     [0, "a warning"],
-  ])("%d rejected, in OpenTelemetry's own reading", (rejectedSpans, errorMessage) => {
-    const outcome = { rejectedSpans, errorMessage };
+  ])("%d rejected, in OpenTelemetry's own reading", (rejected, errorMessage) => {
+    const outcome = { rejected, errorMessage };
     const decoded = ProtobufTraceSerializer.deserializeResponse(encodeExportResponse(outcome));
-    expect(Number(decoded.partialSuccess?.rejectedSpans ?? 0)).toBe(rejectedSpans);
+    expect(Number(decoded.partialSuccess?.rejectedSpans ?? 0)).toBe(rejected);
     expect(decoded.partialSuccess?.errorMessage ?? "").toBe(errorMessage);
-    expect(parsed(encodeExportResponseJson(outcome))).toEqual({
-      partialSuccess: { rejectedSpans: String(rejectedSpans), errorMessage },
+    expect(parsed(encodeExportResponseJson(outcome, "traces"))).toEqual({
+      partialSuccess: { rejectedSpans: String(rejected), errorMessage },
+    });
+    expect(parsed(encodeExportResponseJson(outcome, "metrics"))).toEqual({
+      partialSuccess: { rejectedDataPoints: String(rejected), errorMessage },
     });
   });
 });
