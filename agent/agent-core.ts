@@ -23,6 +23,8 @@ export interface AgentCore {
   start(): Promise<void>;
   /** Takes one ExportTraceServiceRequest in protobuf; a refused one has changed nothing. */
   ingest(bytes: Uint8Array): Result<Ingested>;
+  /** The same of one ExportMetricsServiceRequest. */
+  ingestMetrics(bytes: Uint8Array): Result<Ingested>;
   /** Resolves once every record so far was acknowledged, declared lost, or failed once more. */
   flush(): Promise<void>;
   /** Seals every window into the spool and sends what it can in a bounded time. */
@@ -84,6 +86,10 @@ class RunningCore implements AgentCore {
 
   ingest(bytes: Uint8Array): Result<Ingested> {
     return this.#pipeline.ingest(bytes);
+  }
+
+  ingestMetrics(bytes: Uint8Array): Result<Ingested> {
+    return this.#pipeline.ingestMetrics(bytes);
   }
 
   flush(): Promise<void> {

@@ -9,6 +9,7 @@ import type { AgentSettings } from "./agent-settings.ts";
 import type { AgentConfig } from "./config.ts";
 import type { AgentLedger } from "./ledger.ts";
 import { openReceivers, type Receivers } from "./receivers/open-receivers.ts";
+import type { Ingest } from "./receivers/signals.ts";
 import type { Ingested } from "./reduce/reducer-metrics.ts";
 
 export type { AgentSettings };
@@ -26,6 +27,8 @@ export interface Agent {
   readonly ports: { readonly grpc: number; readonly http: number };
   /** Takes one ExportTraceServiceRequest in protobuf, as the receivers do. */
   ingest(bytes: Uint8Array): Result<Ingested>;
+  /** The same of one ExportMetricsServiceRequest. */
+  ingestMetrics(bytes: Uint8Array): Result<Ingested>;
   /** Resolves once every record so far was acknowledged, declared lost, or failed once more. */
   flush(): Promise<void>;
   ledger(): AgentLedger;
@@ -72,6 +75,10 @@ class RunningAgent implements Agent {
     return this.#core.ingest(bytes);
   }
 
+  ingestMetrics(bytes: Uint8Array): Result<Ingested> {
+    return this.#core.ingestMetrics(bytes);
+  }
+
   flush(): Promise<void> {
     return this.#core.flush();
   }
@@ -88,7 +95,10 @@ class RunningAgent implements Agent {
   async #open(): Promise<void> {
     const config = this.#config;
     const { clock, meter, log } = this.#settings;
-    const ingest = (bytes: Uint8Array): Result<Ingested> => this.#core.ingest(bytes);
+    const ingest: Ingest = {
+      traces: (bytes) => this.#core.ingest(bytes),
+      metrics: (bytes) => this.#core.ingestMetrics(bytes),
+    };
     const renderMetrics = (): string => renderPrometheus(meter);
     const degraded = (): string | undefined => this.#core.degraded();
     const shared = { config, clock, meter, ingest, renderMetrics, degraded };

@@ -54,6 +54,10 @@ export interface AgentConfig extends MqttCredentials {
   readonly peersMax: number;
   /** Distinct values per window for each of the user's dimensions. */
   readonly dimensionValuesMax: number;
+  /** Metrics of services per window, a key each; 0 takes none. More are refused and counted. */
+  readonly metricKeysMax: number;
+  /** Cumulative metric series whose last point is kept, about a kilobyte each for histograms. */
+  readonly metricSeriesMax: number;
   /** Spans kept for pairing, about 70 bytes each; 25 s of traffic at 16,000 spans/s by default. */
   readonly spansRememberedMax: number;
   /** Half-edges per batch; more halve the sample until they fit. */
@@ -134,6 +138,8 @@ const fields: Fields<RawAgentConfig> = {
   operationsMax: integerField({ default: 1_024, min: 1, max: 100_000 }),
   peersMax: integerField({ default: 512, min: 1, max: 100_000 }),
   dimensionValuesMax: integerField({ default: 100, min: 1, max: 100_000 }),
+  metricKeysMax: integerField({ default: 1_000, min: 0, max: 100_000 }),
+  metricSeriesMax: integerField({ default: 20_000, min: 0, max: 1_000_000 }),
   spansRememberedMax: integerField({ default: 400_000, min: 1_024, max: 16_000_000 }),
   halfEdgesMax: integerField({ default: 4_096, min: 1, max: 1_000_000 }),
   httpBytesMax: integerField({ default: 20 * mebibyte, min: 1_024, max: 256 * mebibyte }),

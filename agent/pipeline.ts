@@ -5,6 +5,7 @@
 import type { Result } from "../base/result.ts";
 import type { Thresholds } from "../wire/agent-link.ts";
 import { BatchMaker, type BatchMakerOptions } from "./batch-maker.ts";
+import { MetricReducer } from "./metrics/metric-reducer.ts";
 import { openKeysMax } from "./reduce/key-admission.ts";
 import { Reducer } from "./reduce/reducer.ts";
 import type { Ingested } from "./reduce/reducer-metrics.ts";
@@ -20,6 +21,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #batches: BatchMaker;
   readonly #reducer: Reducer;
+  readonly #metrics: MetricReducer;
   readonly #openKeysMax: number;
 
   constructor(options: PipelineOptions) {
@@ -36,11 +38,22 @@ export class Pipeline {
     const limits = { keysMax, retryMs };
     const settings = { dimensions, customerAttributes, hashKey, tableKey, meter, ...limits };
     this.#reducer = new Reducer({ ...settings, windows, memory, epochMs });
+    const { metricSeriesMax } = config;
+    this.#metrics = new MetricReducer({
+      ...{ windows, meter, dimensions, metricSeriesMax, tableKey, retryMs },
+    });
   }
 
   /** Takes one ExportTraceServiceRequest in protobuf; a refused one has changed nothing. */
   ingest(bytes: Uint8Array): Result<Ingested> {
     const result = this.#reducer.reduce(bytes, this.#options.clock.nowMs());
+    this.#batches.windows.relieve(this.#openKeysMax);
+    return result;
+  }
+
+  /** The same of one ExportMetricsServiceRequest. */
+  ingestMetrics(bytes: Uint8Array): Result<Ingested> {
+    const result = this.#metrics.reduce(bytes, this.#options.clock.nowMs());
     this.#batches.windows.relieve(this.#openKeysMax);
     return result;
   }
@@ -57,6 +70,7 @@ export class Pipeline {
   /** The clock has been corrected: spans are from now on, and windows of the future again. */
   correct(correctionMs: number): void {
     this.#reducer.correct(correctionMs);
+    this.#metrics.correct(correctionMs);
     this.#batches.windows.setBack(this.#options.clock.nowMs());
   }
 

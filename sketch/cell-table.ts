@@ -10,7 +10,7 @@
  */
 import type { Cell } from "./cell.ts";
 import { CustomerColumn, type Customers, failedMark, slowMark } from "./customer-column.ts";
-import { copyDigest, createDigest, type Digest, mergeDigest } from "./digest.ts";
+import { addDigest, copyDigest, createDigest, type Digest, mergeDigest } from "./digest.ts";
 import type { Histogram } from "./histogram.ts";
 import { HistogramColumn } from "./histogram-column.ts";
 import type { Hll } from "./hll.ts";
@@ -95,6 +95,16 @@ export class CellTable {
       counts[at + originSlow] = (counts[at + originSlow] as number) + 1;
     }
     this.selfTimes.add(row, ns);
+  }
+
+  /** Adds a metric's value; false when it is not finite, or its weight is out of range. */
+  addValue(row: number, value: number, weight: number): boolean {
+    const known = this.digests.get(row);
+    if (known !== undefined) return addDigest(known, value, weight);
+    const values = createDigest();
+    if (!addDigest(values, value, weight)) return false;
+    this.digests.set(row, values);
+    return true;
   }
 
   /** Merges a row of `source`, which stays as it was. */

@@ -15,9 +15,13 @@ export type KeyId = number;
 
 export type SpanKindName = "internal" | "server" | "client" | "producer" | "consumer";
 
+/** In place of a span's kind: the cell holds values of the metric its operation names, no spans. */
+export const metricKind = "metric";
+
 /**
- * The dimensions every key starts with. `span.kind` is one of `SpanKindName`; `peer` names the far
- * side of client, producer and consumer spans and is "" for the others.
+ * The dimensions every key starts with. `span.kind` is one of `SpanKindName` or `metricKind`; `peer`
+ * names the far side of client, producer and consumer spans, of a host's metrics the host, and is
+ * "" for the others.
  */
 export const builtInDimensions = [
   "service.name",
@@ -87,6 +91,13 @@ export function internOrFold(table: KeyTable, key: CompositeKey): KeyId {
   if (foldedId !== noKey) return foldedId;
   const last = table.dimensions.map(() => overflowValue);
   return internWithin(table, last, table.keysMax + foldedKeysMax + 1);
+}
+
+const kindDimension = builtInDimensions.indexOf("span.kind");
+
+/** Whether a key is a metric's; `key` starts with the built-in dimensions. */
+export function isMetricKey(key: CompositeKey): boolean {
+  return key[kindDimension] === metricKind;
 }
 
 export function keyOf(table: KeyTable, id: KeyId): CompositeKey {

@@ -1,5 +1,6 @@
 /**
- * OTLP/gRPC on bare node:http2, without TLS: unary calls of TraceService/Export by hand.
+ * OTLP/gRPC on bare node:http2, without TLS: unary calls of TraceService/Export and of
+ * MetricsService/Export by hand.
  *
  * A call is one HTTP/2 stream: a POST whose body is one message, framed by a byte that says whether
  * it is compressed and four bytes of length. The answer is a message and the trailers grpc-status
@@ -14,13 +15,12 @@ import {
 } from "node:http2";
 import type { Clock } from "../../base/clock.ts";
 import type { Counter, Meter } from "../../base/meter.ts";
-import type { Problem, Result } from "../../base/result.ts";
+import type { Problem } from "../../base/result.ts";
 import { encodeRpcStatus } from "../../wire/otlp-response.ts";
-import type { Ingested } from "../reduce/reducer-metrics.ts";
 import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { successBody } from "./otlp-answer.ts";
-import { signalHint } from "./signal-hint.ts";
+import { grpcSignalOf, type Ingest, type Signal, signalHint } from "./signals.ts";
 import { tendSession } from "./tend-session.ts";
 import { atOnce, createTurns, type InTurn } from "./turns.ts";
 
@@ -28,7 +28,7 @@ export interface GrpcReceiverOptions extends BodyLimits {
   readonly connectionsMax: number;
   readonly clock: Clock;
   readonly meter: Meter;
-  ingest(bytes: Uint8Array): Result<Ingested>;
+  readonly ingest: Ingest;
 }
 
 /** The codes of gRPC that are answered here. */
@@ -50,7 +50,6 @@ interface Refusal {
   readonly retryAfterMs?: number;
 }
 
-const exportPath = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const frameHeaderSize = 5;
 const bodyTimeoutMs = 15_000;
 const retryAfterMsDefault = 5_000;
@@ -96,26 +95,32 @@ function receive(
 ): void {
   const type = headers["content-type"] ?? "";
   const path = headers[":path"] ?? "";
+  const signal = grpcSignalOf(path);
   if (headers[":method"] !== "POST" || !type.startsWith("application/grpc")) {
     stream.respond({ ":status": 415 }, { endStream: true });
     stream.close(constants.NGHTTP2_NO_ERROR);
-  } else if (path !== exportPath) {
+  } else if (signal === undefined) {
     respond(stream, { code: "UNIMPLEMENTED", message: signalHint(path) });
   } else {
     const encoding = String(headers["grpc-encoding"] ?? "identity");
     const whenWhole = encoding === "identity" ? atOnce : inTurn;
     readBody(stream, { options, whenWhole }, (outcome) => {
       if (outcome === "aborted") return;
-      const answer = answerTo(outcome, encoding, options);
+      const answer = answerTo(outcome, { encoding, signal }, options);
       if ("code" in answer && answer.code === "UNAVAILABLE") shed.add();
       respond(stream, answer);
     });
   }
 }
 
+interface Call {
+  readonly encoding: string;
+  readonly signal: Signal;
+}
+
 function answerTo(
   outcome: Exclude<BodyOutcome, "aborted">,
-  encoding: string,
+  call: Call,
   options: GrpcReceiverOptions,
 ): Uint8Array | Refusal {
   switch (outcome) {
@@ -131,7 +136,7 @@ function answerTo(
         message: `message did not arrive within ${bodyTimeoutMs} ms`,
       };
     default:
-      return exported(outcome, encoding, options);
+      return exported(outcome, call, options);
   }
 }
 
@@ -179,15 +184,15 @@ function announce(body: Body, firstChunk: Buffer): Taken {
 
 function exported(
   body: Uint8Array,
-  encoding: string,
+  { encoding, signal }: Call,
   options: GrpcReceiverOptions,
 ): Uint8Array | Refusal {
   const framed = unframe(body, encoding, options);
   if (!(framed instanceof Uint8Array)) return framed;
-  const result = options.ingest(framed);
+  const result = options.ingest[signal](framed);
   if (!result.ok) return refusalOf(result.error);
   const { rejected, message } = result.value;
-  return successBody("protobuf", { rejectedSpans: rejected, errorMessage: message });
+  return successBody("protobuf", { rejected, errorMessage: message }, signal);
 }
 
 /** The one message of a unary call. */

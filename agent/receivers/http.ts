@@ -1,6 +1,6 @@
 /**
- * OTLP/HTTP on bare node:http: POST /v1/traces as protobuf or JSON, plain or gzip; and what an
- * operator asks of the same port: GET /metrics, /livez and /readyz.
+ * OTLP/HTTP on bare node:http: POST /v1/traces and /v1/metrics as protobuf or JSON, plain or gzip;
+ * and what an operator asks of the same port: GET /metrics, /livez and /readyz.
  *
  * Bodies are held within a budget taken before a chunk is kept. Answers have the content type of
  * the request; refusals carry a google.rpc.Status. 400, 404, 405, 411, 413 and 415 are final, 503
@@ -8,19 +8,17 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Counter, Meter } from "../../base/meter.ts";
-import type { Problem, Result } from "../../base/result.ts";
-import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
-import type { Ingested } from "../reduce/reducer-metrics.ts";
+import type { Problem } from "../../base/result.ts";
 import { Body, type BodyLimits, type Taken } from "./body.ts";
 import { inflate } from "./inflate.ts";
 import { type Encoding, refusalBody, successBody } from "./otlp-answer.ts";
-import { signalHint } from "./signal-hint.ts";
+import { httpSignalOf, type Ingest, type Signal, signalHint, transcoders } from "./signals.ts";
 import { atOnce, createTurns, type InTurn } from "./turns.ts";
 
 export interface HttpReceiverOptions extends BodyLimits {
   readonly connectionsMax: number;
   readonly meter: Meter;
-  ingest(bytes: Uint8Array): Result<Ingested>;
+  readonly ingest: Ingest;
   /** The text of GET /metrics. */
   renderMetrics(): string | Promise<string>;
   /** Whether GET /readyz says yes. */
@@ -56,7 +54,8 @@ export function createHttpReceiver(options: HttpReceiverOptions): Server {
     { connectionsCheckingInterval: checkIntervalMs },
     (request, response) => {
       const path = (request.url ?? "").split("?", 1)[0] as string;
-      if (path === "/v1/traces") receiveTraces(request, response, options, { shed, inTurn });
+      const signal = httpSignalOf(path);
+      if (signal !== undefined) receive(request, response, options, { signal, shed, inTurn });
       else if (path === "/metrics" && isRead(request))
         void answerMetrics(request, response, options);
       else answer(request, response, otherPath(request, path, options));
@@ -70,14 +69,15 @@ export function createHttpReceiver(options: HttpReceiverOptions): Server {
 }
 
 /** Refuses what the headers already rule out, else reads the body. */
-function receiveTraces(
+function receive(
   request: IncomingMessage,
   response: ServerResponse,
   options: HttpReceiverOptions,
-  { shed, inTurn }: { readonly shed: Counter; readonly inTurn: InTurn },
+  how: { readonly signal: Signal; readonly shed: Counter; readonly inTurn: InTurn },
 ): void {
+  const { signal, shed, inTurn } = how;
   const encoding = encodingOf(request);
-  const refusedEarly = headerRefusal(request, encoding, options.bytesMax);
+  const refusedEarly = headerRefusal(request, { encoding, signal }, options.bytesMax);
   if (refusedEarly !== undefined || encoding === undefined) {
     if (refusedEarly !== undefined) answer(request, response, refusedEarly);
     return;
@@ -85,7 +85,7 @@ function receiveTraces(
   const whenWhole = codingOf(request) === "identity" ? atOnce : inTurn;
   readBody(request, { options, whenWhole }, (outcome) => {
     if (outcome === "aborted") return;
-    const content = answerTo(request, outcome, { encoding, options });
+    const content = answerTo(request, outcome, { encoding, signal, options });
     if (content.status === 503) shed.add();
     answer(request, response, content);
   });
@@ -94,11 +94,11 @@ function receiveTraces(
 /** The answer to a request that its headers rule out. */
 function headerRefusal(
   request: IncomingMessage,
-  encoding: Encoding | undefined,
+  { encoding, signal }: { readonly encoding: Encoding | undefined; readonly signal: Signal },
   bytesMax: number,
 ): Answer | undefined {
   if (request.method !== "POST") {
-    return { ...refusal(405, "json", "use POST for /v1/traces"), headers: { allow: "POST" } };
+    return { ...refusal(405, "json", `use POST for /v1/${signal}`), headers: { allow: "POST" } };
   }
   if (encoding === undefined) {
     const hint = "content-type must be application/x-protobuf or application/json";
@@ -111,10 +111,16 @@ function headerRefusal(
   return isFramed(request) ? undefined : refusal(411, encoding, "content-length is missing");
 }
 
+interface ExportContext {
+  readonly encoding: Encoding;
+  readonly signal: Signal;
+  readonly options: HttpReceiverOptions;
+}
+
 function answerTo(
   request: IncomingMessage,
   outcome: Exclude<BodyOutcome, "aborted">,
-  context: { encoding: Encoding; options: HttpReceiverOptions },
+  context: ExportContext,
 ): Answer {
   const { encoding, options } = context;
   if (outcome === "overloaded") return overloaded(encoding);
@@ -172,21 +178,18 @@ function codingOf(request: IncomingMessage): string {
 }
 
 /** The answer to a whole body: inflated, transcoded when JSON, reduced. */
-function exported(
-  request: IncomingMessage,
-  body: Uint8Array,
-  context: { encoding: Encoding; options: HttpReceiverOptions },
-): Answer {
-  const { encoding, options } = context;
+function exported(request: IncomingMessage, body: Uint8Array, context: ExportContext): Answer {
+  const { encoding, signal, options } = context;
   const inflated = inflate(body, codingOf(request), options);
   if (!inflated.ok) return refused(inflated.error, encoding);
-  const protobuf = encoding === "json" ? transcodeOtlpJson(inflated.value) : inflated;
+  const protobuf = encoding === "json" ? transcoders[signal](inflated.value) : inflated;
   if (!protobuf.ok) return refused(protobuf.error, encoding);
-  const result = options.ingest(protobuf.value);
+  const result = options.ingest[signal](protobuf.value);
   if (!result.ok) return refused(result.error, encoding);
   const { rejected, message } = result.value;
-  const outcome = { rejectedSpans: rejected, errorMessage: message };
-  return { status: 200, type: contentType(encoding), body: successBody(encoding, outcome) };
+  const outcome = { rejected, errorMessage: message };
+  const sent = successBody(encoding, outcome, signal);
+  return { status: 200, type: contentType(encoding), body: sent };
 }
 
 function refused(problem: Problem, encoding: Encoding): Answer {

@@ -1,14 +1,13 @@
 /** Both receivers of an agent, listening. */
 import type { Clock } from "../../base/clock.ts";
 import type { Meter } from "../../base/meter.ts";
-import type { Result } from "../../base/result.ts";
 import type { AgentConfig } from "../config.ts";
-import type { Ingested } from "../reduce/reducer-metrics.ts";
 import { createBufferPool } from "./body.ts";
 import { createByteBudget } from "./byte-budget.ts";
 import { createGrpcReceiver } from "./grpc.ts";
 import { createHttpReceiver } from "./http.ts";
 import { listen } from "./listen.ts";
+import type { Ingest } from "./signals.ts";
 
 export interface Receivers {
   readonly ports: { readonly grpc: number; readonly http: number };
@@ -20,7 +19,7 @@ export interface ReceiverSettings {
   readonly config: Omit<AgentConfig, "hashKey">;
   readonly clock: Clock;
   readonly meter: Meter;
-  ingest(bytes: Uint8Array): Result<Ingested>;
+  readonly ingest: Ingest;
   /** The text of GET /metrics. */
   renderMetrics(): string | Promise<string>;
   /** Why the agent does less than it should; undefined when all is well. */

@@ -6,12 +6,19 @@ import {
   encodeRpcStatus,
   encodeRpcStatusJson,
 } from "../../wire/otlp-response.ts";
+import type { Signal } from "./signals.ts";
 
 export type Encoding = "protobuf" | "json";
 
-/** An ExportTraceServiceResponse; empty when every span was taken. */
-export function successBody(encoding: Encoding, outcome: ExportOutcome): Uint8Array {
-  return encoding === "json" ? encodeExportResponseJson(outcome) : encodeExportResponse(outcome);
+/** The export response of the signal; empty when everything was taken. */
+export function successBody(
+  encoding: Encoding,
+  outcome: ExportOutcome,
+  signal: Signal,
+): Uint8Array {
+  return encoding === "json"
+    ? encodeExportResponseJson(outcome, signal)
+    : encodeExportResponse(outcome);
 }
 
 /** gRPC's code for an HTTP status, by google.rpc.Code's own mapping. */

@@ -8,6 +8,9 @@
  * are the ones that keep their detail. The last step keeps service and kind, always has room, and
  * the number of services is itself capped. Failures are counted inside cells, so what is folded
  * changes no service's counts or error rate.
+ *
+ * Keys of metrics have room of their own, beside that of spans, and are never folded: values of
+ * several metrics do not add up. One too many is not taken.
  */
 import {
   builtInDimensions,
@@ -15,6 +18,7 @@ import {
   intern,
   type KeyId,
   type KeyTable,
+  noKey,
   overflowValue,
 } from "../../sketch/key.ts";
 
@@ -24,6 +28,7 @@ export interface KeyLimits {
   readonly operationsMax: number;
   readonly peersMax: number;
   readonly dimensionValuesMax: number;
+  readonly metricKeysMax: number;
 }
 
 export interface Admission {
@@ -41,6 +46,8 @@ interface Cap {
 export interface KeyAdmission {
   /** The key's id in the table, folded where there is no room. */
   admit(key: readonly string[]): Admission;
+  /** The id of a metric's key; `noKey` when there are as many as there may be. */
+  admitMetric(key: readonly string[]): KeyId;
 }
 
 const wholeKeysShare = 0.75;
@@ -68,7 +75,7 @@ function foldOrder(dimensionCount: number): readonly number[] {
 
 /** How many keys a table needs to hold: the last step of folding is beyond `keysMax`. */
 export function tableKeysMax(limits: KeyLimits): number {
-  return limits.keysMax + (limits.servicesMax + 1) * kindsMax;
+  return limits.keysMax + (limits.servicesMax + 1) * kindsMax + limits.metricKeysMax;
 }
 
 /** The window that fills, the one in grace, and one either side for clocks that differ. */
@@ -82,6 +89,7 @@ export function openKeysMax(limits: KeyLimits): number {
 export function createKeyAdmission(table: KeyTable, limits: KeyLimits): KeyAdmission {
   const order = foldOrder(table.dimensions.length);
   const caps = capsOf(table.dimensions.length, limits);
+  let metricKeys = 0;
   return {
     admit(key) {
       const values = [...key];
@@ -90,10 +98,17 @@ export function createKeyAdmission(table: KeyTable, limits: KeyLimits): KeyAdmis
       for (let step = 0; step <= order.length; step++) {
         const known = findKey(table, values);
         if (known !== undefined) return { key: known, folded };
-        if (table.size < roomAfter(step, order.length, limits.keysMax)) break;
+        if (table.size - metricKeys < roomAfter(step, order.length, limits.keysMax)) break;
         if (step < order.length) folded |= foldAt(values, order[step] as number);
       }
       return { key: intern(table, values), folded };
+    },
+    admitMetric(key) {
+      const known = findKey(table, key);
+      if (known !== undefined) return known;
+      if (metricKeys >= limits.metricKeysMax) return noKey;
+      metricKeys++;
+      return intern(table, key);
     },
   };
 }

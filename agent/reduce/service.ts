@@ -1,11 +1,13 @@
 /** The service a resource belongs to, and the other dimensions that come from it. */
 import type { SpanFacts } from "./attributes.ts";
 
+type ResourceFacts = Pick<SpanFacts, "resource">;
+
 /** What a span without a usable service name is filed under, as the SDK specification has it. */
 const unnamedService = "unknown_service";
 
 /** The service name; the SDK's placeholder counts as none, then a workload's name stands in. */
-export function serviceOf(facts: SpanFacts): string {
+export function serviceOf(facts: ResourceFacts): string {
   const name = facts.resource("service.name");
   if (name !== "" && name !== unnamedService && !name.startsWith(`${unnamedService}:`)) return name;
   return (
@@ -19,6 +21,6 @@ export function serviceOf(facts: SpanFacts): string {
   );
 }
 
-export function environmentOf(facts: SpanFacts): string {
+export function environmentOf(facts: ResourceFacts): string {
   return facts.resource("deployment.environment.name") || facts.resource("deployment.environment");
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { OperationalError } from "../../base/errors.ts";
 import { createMeter } from "../../base/meter.ts";
 import { openReceivers, type Receivers } from "../receivers/open-receivers.ts";
+import type { Ingest } from "../receivers/signals.ts";
 import { createFigureTeller } from "./figures.ts";
 import type { Figure, FromWorker, StartMessage, ToWorker } from "./messages.ts";
 import { WorkerPipeline } from "./worker-pipeline.ts";
@@ -54,7 +55,10 @@ async function start(
       waiting.set(++question, resolve);
       send({ type: "metrics wanted", question });
     });
-  const ingest = pipeline.ingest.bind(pipeline);
+  const ingest: Ingest = {
+    traces: (bytes) => pipeline.ingest(bytes),
+    metrics: (bytes) => pipeline.ingestMetrics(bytes),
+  };
   const state = { degraded: message.degraded };
   const degraded = (): string | undefined => state.degraded;
   try {

@@ -105,6 +105,10 @@ class WorkerAgent implements Agent {
     return refuse("UNSUPPORTED", "an agent of several workers takes spans on its ports only");
   }
 
+  ingestMetrics(): Result<Ingested> {
+    return refuse("UNSUPPORTED", "an agent of several workers takes metrics on its ports only");
+  }
+
   flush(): Promise<void> {
     return this.#outlet.flush();
   }

@@ -9,10 +9,11 @@
 import { createByteReader } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import type { Counter, Meter } from "../../base/meter.ts";
+import type { CellTable } from "../../sketch/cell-table.ts";
 import { decodeCube } from "../../sketch/cube-codec.ts";
 import { mergeHll } from "../../sketch/hll.ts";
 import { decodeHll } from "../../sketch/hll-codec.ts";
-import { type CompositeKey, type KeyId, keyOf } from "../../sketch/key.ts";
+import { type CompositeKey, isMetricKey, type KeyId, keyOf, noKey } from "../../sketch/key.ts";
 import type { BatchMaker } from "../batch-maker.ts";
 import { emptyRow } from "../pairing/remembered-span.ts";
 import { flagsColumn, segmentColumn } from "../pairing/span-rows.ts";
@@ -40,6 +41,7 @@ export class WorkerIntake {
   readonly #owner: number;
   readonly #metrics: ReturnType<typeof reducerMetrics>;
   readonly #spansLost: Counter;
+  readonly #metricsDropped: Counter;
   readonly #open = new Map<number, OpenSegment>();
   readonly #row = emptyRow();
 
@@ -49,6 +51,10 @@ export class WorkerIntake {
     this.#owner = settings.owner;
     this.#metrics = reducerMetrics(settings.meter);
     this.#spansLost = workerSpansLost(settings.meter);
+    this.#metricsDropped = settings.meter.counter(
+      "brunt_agent_worker_metrics_dropped_total",
+      "Metrics of workers that found no room in the window of their parent.",
+    );
   }
 
   addRows({ segments, words, times, links }: RowsMessage): void {
@@ -94,7 +100,12 @@ export class WorkerIntake {
     );
     const { cells } = home.cube;
     for (let row = 0; row < cube.cells.size; row++) {
-      const admission = admitKey(home, keyOf(cube.keys, cube.cells.keyOf(row)));
+      const key = keyOf(cube.keys, cube.cells.keyOf(row));
+      if (isMetricKey(key)) {
+        this.#addMetric(home, key, { cells: cube.cells, row });
+        continue;
+      }
+      const admission = admitKey(home, key);
       cells.merge(cells.rowFor(admission.key), cube.cells, row);
       if (admission.folded === 0) continue;
       const count = cube.cells.countOf(row);
@@ -109,6 +120,13 @@ export class WorkerIntake {
     home.errors += sealed.errors;
     home.late += sealed.late;
     this.#open.delete(sealed.segment);
+  }
+
+  /** Workers together may have more metrics than their parent has room for. */
+  #addMetric(home: Segment, key: CompositeKey, from: { cells: CellTable; row: number }): void {
+    const id = home.admission.admitMetric(key);
+    if (id === noKey) this.#metricsDropped.add();
+    else home.cube.cells.merge(home.cube.cells.rowFor(id), from.cells, from.row);
   }
 
   /** The worker has ended; gives how many spans are lost with it, `waiting` rows among them. */

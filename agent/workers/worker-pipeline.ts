@@ -11,6 +11,7 @@ import type { Meter } from "../../base/meter.ts";
 import { type Result, refuse } from "../../base/result.ts";
 import { encodeCube } from "../../sketch/cube-codec.ts";
 import { encodeHll } from "../../sketch/hll-codec.ts";
+import { MetricReducer } from "../metrics/metric-reducer.ts";
 import { openKeysMax } from "../reduce/key-admission.ts";
 import { Reducer } from "../reduce/reducer.ts";
 import type { Ingested } from "../reduce/reducer-metrics.ts";
@@ -43,6 +44,7 @@ export class WorkerPipeline {
   readonly #log = new RowLog();
   readonly #windows: Windows;
   readonly #reducer: Reducer;
+  readonly #metrics: MetricReducer;
   readonly #openKeysMax: number;
   /** By open segment: how many of its keys have been told. */
   readonly #told = new Map<number, number>();
@@ -63,6 +65,12 @@ export class WorkerPipeline {
     const times = { epochMs, ...limits };
     const settings = { dimensions, customerAttributes, hashKey, tableKey, meter, ...times };
     this.#reducer = new Reducer({ ...settings, windows: this.#windows, memory: this.#log });
+    const { metricSeriesMax } = config;
+    const { retryMs } = limits;
+    const windows = this.#windows;
+    this.#metrics = new MetricReducer({
+      ...{ windows, meter, dimensions, metricSeriesMax, tableKey, retryMs },
+    });
     for (const { thresholds, fromMs } of start.thresholds) this.adopt({ thresholds, fromMs });
     this.correct(start.correctionMs);
     meter.gauge(openSpansName, "Spans in windows of workers that are not sealed yet.", () => {
@@ -86,6 +94,14 @@ export class WorkerPipeline {
     return result;
   }
 
+  /** The same of one ExportMetricsServiceRequest. */
+  ingestMetrics(bytes: Uint8Array): Result<Ingested> {
+    const { clock } = this.#options;
+    const result = this.#metrics.reduce(bytes, clock.nowMs() + this.#correctionMs);
+    this.#windows.relieve(this.#openKeysMax);
+    return result;
+  }
+
   adopt({ thresholds, fromMs }: Omit<Extract<ToWorker, { type: "adopt" }>, "type">): void {
     this.#windows.adopt(createThresholdTable(thresholds), fromMs);
   }
@@ -94,6 +110,7 @@ export class WorkerPipeline {
   correct(correctionMs: number): void {
     this.#correctionMs = correctionMs;
     this.#reducer.correct(correctionMs);
+    this.#metrics.correct(correctionMs);
     this.#windows.setBack(this.#options.clock.nowMs() + correctionMs);
   }
 

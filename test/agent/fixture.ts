@@ -8,6 +8,7 @@ import { createPrng } from "../../base/prng.ts";
 import { createAcknowledger } from "../../bench/acknowledge.ts";
 import { nodeDisk } from "../../cli/node-disk.ts";
 import type { Cell, EdgeCell } from "../../sketch/cell.ts";
+import { createDigest, type Digest, mergeDigest } from "../../sketch/digest.ts";
 import { keyOf } from "../../sketch/key.ts";
 import type { CollectorLink, Thresholds } from "../../wire/agent-link.ts";
 import { transcodeOtlpJson } from "../../wire/otlp-json.ts";
@@ -191,6 +192,20 @@ export function cellsOf(batch: WindowBatch): Map<string, Cell> {
   const cells = new Map<string, Cell>();
   for (const [id, cell] of batch.cube.cells) cells.set(nameOf(batch, id), cell);
   return cells;
+}
+
+/** The values of all batches by `service metric`. */
+export function valuesOf(batches: readonly WindowBatch[]): Map<string, Digest> {
+  const values = new Map<string, Digest>();
+  for (const batch of batches) {
+    for (const [id, cell] of batch.cube.cells) {
+      if (cell.values === undefined) continue;
+      const sum = values.get(nameOf(batch, id)) ?? createDigest();
+      values.set(nameOf(batch, id), sum);
+      mergeDigest(sum, cell.values);
+    }
+  }
+  return values;
 }
 
 /** The edges of a batch by `service operation > service operation`. */

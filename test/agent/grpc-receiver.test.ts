@@ -8,7 +8,7 @@ import { type Listening, listen } from "../../agent/receivers/listen.ts";
 import { createVirtualClock } from "../../base/clock.ts";
 import { createMeter } from "../../base/meter.ts";
 import { ok, refuse } from "../../base/result.ts";
-import { validateTraces } from "../../wire/validate-traces.ts";
+import { validateMetrics, validateTraces } from "../../wire/validate-traces.ts";
 import { fixtureStartMs, requestOf } from "./fixture.ts";
 
 const exportPath = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -27,15 +27,22 @@ beforeAll(async () => {
     pool: createBufferPool(),
     clock,
     meter: createMeter(),
-    ingest(bytes) {
-      const counts = validateTraces(bytes);
-      if (!counts.ok) return refuse(counts.error.code, `${counts.error.message} – 100 %`);
-      const rejected = counts.value.spans === 3 ? 1 : 0;
-      return ok({
-        accepted: counts.value.spans,
-        rejected,
-        message: rejected ? "one too many" : "",
-      });
+    ingest: {
+      traces(bytes) {
+        const counts = validateTraces(bytes);
+        if (!counts.ok) return refuse(counts.error.code, `${counts.error.message} – 100 %`);
+        const rejected = counts.value.spans === 3 ? 1 : 0;
+        return ok({
+          accepted: counts.value.spans,
+          rejected,
+          message: rejected ? "one too many" : "",
+        });
+      },
+      metrics(bytes) {
+        const points = validateMetrics(bytes);
+        if (!points.ok) return points;
+        return ok({ accepted: points.value, rejected: 0, message: "" });
+      },
     },
   });
   listening = await listen(server, { host: "127.0.0.1", port: 0 });
@@ -128,13 +135,13 @@ describe("OTLP/gRPC", () => {
     ["a gzip bomb", { headers: gzip, body: frame(bomb, 1) }, "8", /inflates to more than/],
     ["too large", { body: frame(Buffer.alloc(bytesMax + 1)) }, "8", /exceeds 4194304 bytes/],
     [
-      "metrics",
+      "metrics that are none",
       {
         path: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        body: frame(spans),
+        body: frame(Buffer.from([0x0a, 0xff])),
       },
-      "12",
-      /OTEL_METRICS_EXPORTER=none/,
+      "3",
+      /field 1 of metricsRequest/,
     ],
     [
       "logs",
@@ -146,7 +153,7 @@ describe("OTLP/gRPC", () => {
       "another method",
       { path: "/x.Y/Z", body: frame(spans) },
       "12",
-      /only \/v1\/traces|only traces/,
+      /only \/v1\/traces and \/v1\/metrics/,
     ],
   ])("%s", async (_, call, code, message) => {
     const answer = await check(call);

@@ -173,19 +173,45 @@ describe("OTLP/HTTP", () => {
       413,
       "\x08\x08",
     ],
+    ["no metrics in JSON", { path: "/v1/metrics", headers: json, body: "{}" }, 200, "{}"],
+    ["no metrics in protobuf", { path: "/v1/metrics", headers: protobuf, body: "" }, 200, ""],
     [
-      "metrics",
-      { path: "/v1/metrics", headers: json, body: "{}" },
-      404,
-      '{"code":5,"message":"only traces are served here, not metrics; set OTEL_METRICS_EXPORTER=none',
+      "metrics that are none",
+      { path: "/v1/metrics", headers: json, body: '{"resourceMetrics":7}' },
+      400,
+      '{"code":3,"message":"resourceMetrics is not a list',
     ],
+    [
+      "a metric of two kinds",
+      {
+        path: "/v1/metrics",
+        headers: json,
+        body: '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"gauge":{},"sum":{}}]}]}]}',
+      },
+      400,
+      '{"code":3,"message":"resourceMetrics[0].scopeMetrics[0].metrics[0].sum is a second value',
+    ],
+    [
+      "a rejected data point",
+      {
+        path: "/v1/metrics",
+        headers: json,
+        body: JSON.stringify({
+          resourceMetrics: [
+            { scopeMetrics: [{ metrics: [{ name: "m", gauge: { dataPoints: [{}] } }] }] },
+          ],
+        }),
+      },
+      200,
+      '{"partialSuccess":{"rejectedDataPoints":"1","errorMessage":"1 data points are invalid, the first: m has no timeUnixNano"}}',
+    ],
+    ["GET of metrics", { path: "/v1/metrics", method: "GET" }, 405, '{"code":12'],
     [
       "logs",
       { path: "/v1/logs", headers: json, body: "{}" },
       404,
-      '{"code":5,"message":"only traces are served here, not logs; set OTEL_LOGS_EXPORTER=none',
+      '{"code":5,"message":"only traces and metrics are served here, not logs; set OTEL_LOGS_EXPORTER=none',
     ],
-    ["metrics as protobuf", { path: "/v1/metrics", headers: protobuf, body: "" }, 404, "\x08\x05"],
     ["another path", { path: "/", headers: json, body: "{}" }, 404, '{"code":5'],
     [
       "a prototype's name as attribute",
@@ -239,6 +265,9 @@ describe("OTLP/HTTP", () => {
   });
 });
 
+const nothing = () => ok({ accepted: 0, rejected: 0, message: "" });
+const noIngest = { traces: nothing, metrics: nothing };
+
 test("with the bytes in flight exhausted: 503 and Retry-After, then service again", async () => {
   const budget = createByteBudget(1_000);
   const server = createHttpReceiver({
@@ -247,7 +276,7 @@ test("with the bytes in flight exhausted: 503 and Retry-After, then service agai
     budget,
     pool: createBufferPool(),
     meter: createMeter(),
-    ingest: () => ok({ accepted: 0, rejected: 0, message: "" }),
+    ingest: noIngest,
     renderMetrics: () => "",
     isReady: () => true,
     degraded: () => undefined,
@@ -275,7 +304,7 @@ test.each([
     budget: createByteBudget(1_000),
     pool: createBufferPool(),
     meter: createMeter(),
-    ingest: () => ok({ accepted: 0, rejected: 0, message: "" }),
+    ingest: noIngest,
     renderMetrics: () => "",
     isReady: () => isReady,
     degraded: () => degraded,
