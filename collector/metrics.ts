@@ -46,6 +46,7 @@ export function addCollectorMetrics(meter: Meter, sources: MetricSources): void 
     ["streams_forgotten", "streams silent for too long to matter", () => streams.forgotten],
     ["dropped_calls", "calls left out of full edge tables", () => losses.droppedCalls],
     ["dropped_half_edges", "half-edges left out of full windows", () => losses.droppedHalfEdges],
+    ["dropped_metrics", "metrics left out of full windows", () => losses.droppedMetrics],
     ["dropped_dimensions", "times a dimension was one too many", () => losses.droppedDimensions],
   ];
   for (const [name, help, read] of gauges) meter.gauge(`brunt_collector_${name}`, help, read);

@@ -4,7 +4,7 @@ import type { Cell } from "../sketch/cell.ts";
 import { type Cube, createCube } from "../sketch/cube.ts";
 import { quantileHistogram } from "../sketch/histogram.ts";
 import { boundsHll, isEmptyHll } from "../sketch/hll.ts";
-import { type CompositeKey, intern, keyOf } from "../sketch/key.ts";
+import { type CompositeKey, intern, isMetricKey, keyOf } from "../sketch/key.ts";
 import type { KeySummary, WindowSummary } from "../wire/api-types.ts";
 import type { TimeRange } from "./store/cover.ts";
 import type { Store } from "./store/store.ts";
@@ -90,6 +90,7 @@ function matching(cube: Cube, { service, operation }: KeyQuery): Cube {
   for (let row = 0; row < cells.size; row++) {
     const key = keyOf(keys, cells.keyOf(row));
     const matches =
+      !isMetricKey(key) &&
       (service === "" || key[serviceAt] === service) &&
       (operation === "" || key[operationAt] === operation);
     if (matches) found.cells.merge(found.cells.rowFor(intern(found.keys, key)), cells, row);

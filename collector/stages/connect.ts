@@ -21,7 +21,7 @@ import {
   type Histogram,
   mergeHistogram,
 } from "../../sketch/histogram.ts";
-import { keyOf } from "../../sketch/key.ts";
+import { isMetricKey, keyOf } from "../../sketch/key.ts";
 import type { ClosedWindow, HalfEdgeInWindow } from "../decide.ts";
 import type { CallSide } from "./call-side.ts";
 import type { Registry } from "./registry.ts";
@@ -54,7 +54,9 @@ function callsOf({ cells, keys }: Cube): { services: string[]; calls: CallRow[] 
   const services = new Set<string>();
   const calls = new Map<string, CallRow & { count: number }>();
   for (let row = 0; row < cells.size; row++) {
-    const [service = "", , recordedKind = "", peer = ""] = keyOf(keys, cells.keyOf(row));
+    const key = keyOf(keys, cells.keyOf(row));
+    if (isMetricKey(key)) continue;
+    const [service = "", , recordedKind = "", peer = ""] = key;
     services.add(service);
     const kind = callKind(recordedKind);
     if (kind === undefined || peer === "") continue;

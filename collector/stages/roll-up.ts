@@ -14,7 +14,7 @@ import { countsWidth } from "../../sketch/cell-table.ts";
 import type { Cube } from "../../sketch/cube.ts";
 import { createHistogram, type Histogram } from "../../sketch/histogram.ts";
 import { createHll, type Hll } from "../../sketch/hll.ts";
-import { type CompositeKey, keyOf } from "../../sketch/key.ts";
+import { type CompositeKey, isMetricKey, keyOf } from "../../sketch/key.ts";
 import {
   badSignals,
   isPlaced,
@@ -111,6 +111,7 @@ export function rollUp(
   const places: Places = { operation: -1, service: -1, blame: -1 };
   for (let row = 0; row < cube.cells.size; row++) {
     const key = keyOf(cube.keys, cube.cells.keyOf(row));
+    if (isMetricKey(key)) continue;
     const subject = placeKey(book, key, places, nowMs);
     addCell(sums, { cube, row, key, subject, places });
   }

@@ -4,7 +4,9 @@
  * Dimensions: the built-in ones, then the users' of all sources, sorted, so the order in which
  * agents report does not matter. Folding: as a table fills, new keys lose first the users'
  * dimensions, then version, region and environment, peer, operation; the service and the counts
- * of failed spans are never lost. Below three quarters of the limit nothing is folded.
+ * of failed spans are never lost. Below three quarters of the limit nothing is folded. Keys of
+ * metrics are never folded, as values of several do not add up: they enter a table until it is half
+ * full, and one too many is left out and counted.
  */
 import { type Cube, createCube, mergeEdges } from "../../sketch/cube.ts";
 import {
@@ -13,6 +15,7 @@ import {
   dimensionsMax,
   internOrFold,
   internWithin,
+  isMetricKey,
   type KeyId,
   type KeyTable,
   keyOf,
@@ -27,10 +30,17 @@ export interface Losses {
   droppedCalls: number;
   droppedHalfEdges: number;
   droppedDimensions: number;
+  droppedMetrics: number;
 }
 
 export function createLosses(): Losses {
-  return { foldedSpans: new Map(), droppedCalls: 0, droppedHalfEdges: 0, droppedDimensions: 0 };
+  return {
+    foldedSpans: new Map(),
+    droppedCalls: 0,
+    droppedHalfEdges: 0,
+    droppedDimensions: 0,
+    droppedMetrics: 0,
+  };
 }
 
 interface FoldLevel {
@@ -52,6 +62,9 @@ const levels: readonly FoldLevel[] = [
   { name: "peer", dimensions: ["peer"], share: 0.97 },
   { name: "operation", dimensions: ["operation"], share: 1 },
 ];
+
+/** How full a table may be for another metric's key to enter. */
+const metricsShare = 0.5;
 
 /** The dimensions of a window that several sources report to. */
 export function unionOf(
@@ -76,6 +89,10 @@ export function addCube(target: Cube, source: Cube, losses: Losses): (sourceId: 
   const { cells } = source;
   for (let row = 0; row < cells.size; row++) {
     const { id, folded } = placedAt(cells.keyOf(row));
+    if (id === noKey) {
+      losses.droppedMetrics++;
+      continue;
+    }
     target.cells.merge(target.cells.rowFor(id), cells, row);
     if (folded !== "") {
       const before = losses.foldedSpans.get(folded) ?? 0;
@@ -99,6 +116,7 @@ export function emptyLike(like: Cube, dimensions: readonly string[]): Cube {
 }
 
 interface Placed {
+  /** `noKey` for a metric that found no room. */
   readonly id: KeyId;
   /** The last dimension folded, "" when none was. */
   readonly folded: string;
@@ -123,6 +141,9 @@ function createIdMap(target: KeyTable, source: KeyTable): (sourceId: KeyId) => P
 }
 
 function place(target: KeyTable, key: CompositeKey): Placed {
+  if (isMetricKey(key)) {
+    return { id: internWithin(target, key, target.keysMax * metricsShare), folded: "" };
+  }
   const whole = levels[0] as FoldLevel;
   const wholeId = internWithin(target, key, Math.floor(target.keysMax * whole.share));
   if (wholeId !== noKey) return { id: wholeId, folded: whole.name };
