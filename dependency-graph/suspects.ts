@@ -11,8 +11,8 @@
  *
  * An arriving shift is explained by neighbours it can come from that moved at least
  * `explainShareMin` as far; where costs are known, that cost at least this share of its cost. What
- * is explained stays below everything that is not, so a list is never cut short by the rule. With an
- * entry, only what it depends on is suspected, and only for the share of the entry's cost it can
+ * is explained stays below everything that is not, so a list is never cut short by the rule. With
+ * an entry, only what it depends on is suspected, and only for the share of the entry's cost it can
  * account for: what moved surely but costs little is not what is felt there.
  *
  * Source: the traversal of Chen et al., CauseInfer, INFOCOM 2014, and Lin et al., MicroScope, ICSOC
@@ -183,8 +183,8 @@ function accountsFor(causes: readonly Shift[], { kind, score, cost }: Shift): bo
 
 /**
  * Whether chance could give the strongest. Where the entry moved, or none is known, something did;
- * otherwise one among as many figures as were looked at lies so far off once in `1 / chanceMax`. What
- * little the entry shows speaks for it: likelihoods multiply.
+ * otherwise one among as many figures as were looked at lies so far off once in `1 / chanceMax`.
+ * What little the entry shows speaks for it: likelihoods multiply.
  */
 function isBeyondChance(index: SuspectIndex, graph: SuspectGraph, first: Unjudged): boolean {
   if (index.entry === undefined) return first.score >= shiftMin;

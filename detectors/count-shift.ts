@@ -1,9 +1,9 @@
 /**
- * How far the proportion of bad events moved, as `metricShift` tells it of any signal: each window's
- * count is first brought to deviations of a binomial law at the proportion before. One deviation is
- * then chance alone and the least spread there is, so a proportion that stood still has no infinite
- * score, and two bad of five weigh less than twenty of a thousand; what wanders more than chance
- * has the spread it showed.
+ * How far the proportion of bad events moved, as `metricShift` tells it of any signal: each
+ * window's count is first brought to deviations of a binomial law at the proportion before. One
+ * deviation is then chance alone and the least spread there is, so a proportion that stood still
+ * has no infinite score, and two bad of five weigh less than twenty of a thousand; what wanders
+ * more than chance has the spread it showed.
  *
  *   score    as of `metricShift`
  *   excess   bad events above the expected

@@ -1,16 +1,16 @@
 /**
- * How far a signal moved from its ordinary level: the far quartile of the trouble against median and
- * spread before it. No mean and no standard deviation, which a single outlier, or a start of trouble
- * that is told wrongly, would carry away.
+ * How far a signal moved from its ordinary level: the far quartile of the trouble against median
+ * and spread before it. No mean and no standard deviation, which a single outlier, or a start of
+ * trouble that is told wrongly, would carry away.
  *
  *   spread   the larger of IQR / 1.53 and the reach of the outer percentiles / 9.08: both are the
  *            scale of a t law of 3 degrees; the second knows tails and rare steps, of which the IQR
  *            of a signal that mostly stands still knows nothing
  *   far      the quartile of `during` that lies farther from the median before: trouble need fill a
  *            quarter of it only, and fewer odd values do not count
- *   score    the signed root of the log-likelihood ratio that far/spread has under that law. Metrics
- *            have heavy tails: 50 spreads are hardly more evidence than 30, and 5 are what 3 would
- *            be of a normal signal
+ *   score    the signed root of the log-likelihood ratio that far/spread has under that law.
+ *            Metrics have heavy tails: 50 spreads are hardly more evidence than 30, and 5 are what
+ *            3 would be of a normal signal
  *
  * A signal that never moved before has no spread; a change of less than `resolution` of its level
  * is worth no name whatever its spread, so no score is infinite.
@@ -21,8 +21,8 @@
  * The start of trouble is known to some minutes only. What lies in between is left out by
  * `splitAtOnset`, so neither side holds the other's values.
  *
- * The score is signed: a resource that rises may be a cause, one that falls is relieved by work that
- * no longer arrives. Which of the two counts is for the caller to say.
+ * The score is signed: a resource that rises may be a cause, one that falls is relieved by work
+ * that no longer arrives. Which of the two counts is for the caller to say.
  *
  * Sources: Pham et al., BARO, FSE 2024 (median and IQR in place of mean and deviation); Lange,
  * Little, Taylor 1989 (t as the robust law: three degrees are the heaviest tail with a variance).
@@ -106,8 +106,8 @@ function evidenceOf(deviations: number): number {
 }
 
 /**
- * Windows before a trouble told to begin at `onsetMs`, at most half of each of which may be trouble,
- * and those that saw it.
+ * Windows before a trouble told to begin at `onsetMs`, at most half of each of which may be
+ * trouble, and those that saw it.
  */
 export function splitAtOnset(
   { timesMs, windowMs, values }: TimedValues,

@@ -2,9 +2,9 @@
  * PetShop: trouble seen at one part of a shop, its cause somewhere among what that part depends on.
  * Latency moves as metrics do and costs what it adds to every request; availability is counted.
  *
- * Specificity is what the data set's own scorer asks: hours without trouble split at several places,
- * all that follows taken for trouble, and no answer is the right one. The same is asked of stretches
- * as long as an issue.
+ * Specificity is what the data set's own scorer asks: hours without trouble split at several
+ * places, all that follows taken for trouble, and no answer is the right one. The same is asked of
+ * stretches as long as an issue.
  */
 import {
   rankSuspects,

@@ -1,7 +1,7 @@
 /**
- * Sock Shop with a busy processor or a leaking memory in one service: seconds of metrics by service,
- * no graph. Every metric of a service is one shift of its node. The start is told 60 s early, right,
- * and up to 120 s late, as detection would.
+ * Sock Shop with a busy processor or a leaking memory in one service: seconds of metrics by
+ * service, no graph. Every metric of a service is one shift of its node. The start is told 60 s
+ * early, right, and up to 120 s late, as detection would.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
