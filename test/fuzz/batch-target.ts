@@ -20,7 +20,10 @@ const requestsPerBatch = 5;
 const sealedMs = 30_000;
 
 /** What an agent ships for these requests. */
-export async function makeBatchSeeds(requests: readonly Uint8Array[]): Promise<Uint8Array[]> {
+export async function makeBatchSeeds(
+  requests: readonly Uint8Array[],
+  metrics: readonly Uint8Array[],
+): Promise<Uint8Array[]> {
   const clock = createVirtualClock(fuzzStartMs);
   const prng = createPrng(9);
   const batches: Uint8Array[] = [];
@@ -45,6 +48,7 @@ export async function makeBatchSeeds(requests: readonly Uint8Array[]): Promise<U
   await agent.start();
   for (const [index, request] of requests.entries()) {
     agent.ingest(request);
+    agent.ingestMetrics(metrics[index % metrics.length] as Uint8Array);
     if (index % requestsPerBatch === 0) clock.advance(sealedMs);
   }
   await agent.shutdown();

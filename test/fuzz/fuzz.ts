@@ -1,6 +1,6 @@
 /**
- * The fuzzer: seeded, so a number of rounds and a seed say what was tried. Seven inputs in ten are
- * OTLP in protobuf, two are sketch batches, one is OTLP in JSON.
+ * The fuzzer: seeded, so a number of rounds and a seed say what was tried. Of ten inputs six are
+ * OTLP traces in protobuf, one OTLP metrics, two are sketch batches, one is OTLP in JSON.
  *
  * A fault is an exception, a verdict or a sum the reference does not share, or an input that takes
  * longer than `hangMs` each time it is tried.
@@ -20,6 +20,8 @@ import { createPrng, type Prng } from "../../base/prng.ts";
 import { encodeFields, type Field, hexOf } from "../wire/proto-tree.ts";
 import { checkBatch, makeBatchSeeds } from "./batch-target.ts";
 import { checkJson, makeJsonSeeds } from "./json-target.ts";
+import { makeMetricSeeds } from "./metrics-seeds.ts";
+import { MetricsTarget } from "./metrics-target.ts";
 import { mutateBytes, mutateJson, mutateRequest } from "./mutate.ts";
 import { type Fault, OtlpTarget, type Verdicts } from "./otlp-target.ts";
 import { makeSeeds } from "./seeds.ts";
@@ -52,6 +54,7 @@ const faultsShown = 5;
 
 interface Corpus {
   readonly requests: readonly Field[][];
+  readonly metrics: readonly Field[][];
   readonly batches: readonly Uint8Array[];
   readonly jsons: readonly unknown[];
 }
@@ -60,7 +63,8 @@ interface State {
   readonly corpus: Corpus;
   readonly prng: Prng;
   readonly otlp: OtlpTarget;
-  readonly verdicts: Readonly<Record<"otlp" | "batch" | "json", Verdicts>>;
+  readonly metrics: MetricsTarget;
+  readonly verdicts: Readonly<Record<"otlp" | "metrics" | "batch" | "json", Verdicts>>;
   readonly faults: string[];
   faultCount: number;
   hangs: number;
@@ -71,16 +75,22 @@ export async function fuzz({ seed, count, onProgress }: FuzzOptions): Promise<Fu
   const requests = makeSeeds(seed, seedCount);
   const encoded = requests.map((fields) => encodeFields(fields).slice());
   const otlp = new OtlpTarget();
+  const metrics = new MetricsTarget();
+  const metricSeeds = makeMetricSeeds(seed, seedCount);
+  const encodedMetrics = metricSeeds.map((fields) => encodeFields(fields).slice());
   const state: State = {
     corpus: {
       requests,
-      batches: await makeBatchSeeds(encoded),
+      metrics: metricSeeds,
+      batches: await makeBatchSeeds(encoded, encodedMetrics),
       jsons: makeJsonSeeds(encoded),
     },
     prng: createPrng(seed),
     otlp,
+    metrics,
     verdicts: {
       otlp: otlp.verdicts,
+      metrics: metrics.verdicts,
       batch: { accepted: 0, refused: 0 },
       json: { accepted: 0, refused: 0 },
     },
@@ -88,10 +98,12 @@ export async function fuzz({ seed, count, onProgress }: FuzzOptions): Promise<Fu
     ...{ faultCount: 0, hangs: 0, slowestMs: 0 },
   };
   for (const bytes of encoded) note(state, otlp.check(bytes), bytes);
+  for (const bytes of encodedMetrics) note(state, metrics.check(bytes), bytes);
   for (let input = 1; input <= count; input++) {
     tryOne(state);
     if (input % settleEvery === 0 || input === count) {
       note(state, await otlp.settle(settleEvery), new Uint8Array());
+      note(state, await metrics.settle(), new Uint8Array());
       onProgress?.(input);
     }
   }
@@ -100,11 +112,14 @@ export async function fuzz({ seed, count, onProgress }: FuzzOptions): Promise<Fu
 }
 
 function tryOne(state: State): void {
-  const { corpus, prng, otlp, verdicts } = state;
+  const { corpus, prng, otlp, metrics, verdicts } = state;
   const chance = prng.integer(10);
-  if (chance < 7) {
+  if (chance < 6) {
     const mutant = mutateRequest(prng.pick(corpus.requests), corpus.requests, prng);
     run(state, mutant, () => otlp.check(mutant));
+  } else if (chance < 7) {
+    const mutant = mutateRequest(prng.pick(corpus.metrics), corpus.metrics, prng);
+    run(state, mutant, () => metrics.check(mutant));
   } else if (chance < 9) {
     const mutant = mutateBytes(prng.pick(corpus.batches), prng);
     run(state, mutant, () => checkBatch(mutant, verdicts.batch));
