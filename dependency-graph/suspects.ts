@@ -18,47 +18,21 @@
  * Source: the traversal of Chen et al., CauseInfer, INFOCOM 2014, and Lin et al., MicroScope, ICSOC
  * 2018 (an anomalous node with no anomalous dependency is a cause).
  */
+import { type BrokenOff, brokenCalls } from "./broken-calls.ts";
 import { round } from "./evidence.ts";
-
-export type ShiftKind =
-  | "errors"
-  | "self_time"
-  | "latency"
-  | "gap"
-  | "missing_calls"
-  | "traffic"
-  | "resource";
-
-export interface Shift {
-  readonly kind: ShiftKind;
-  /** Operation or metric; "" for the whole. */
-  readonly name: string;
-  /** Robust deviations, or the square root of a log-likelihood ratio; its sign is the direction. */
-  readonly score: number;
-  readonly before: number;
-  readonly during: number;
-  readonly unit: string;
-  /** What it adds up to over all calls, as time or events: of one unit for caller and callee. */
-  readonly cost?: number;
-}
-
-export interface SuspectNode {
-  readonly id: string;
-  readonly shifts: readonly Shift[];
-}
-
-export interface SuspectEdge {
-  readonly caller: string;
-  readonly callee: string;
-  readonly shifts: readonly Shift[];
-}
-
-export interface SuspectGraph {
-  readonly nodes: readonly SuspectNode[];
-  readonly edges: readonly SuspectEdge[];
-  /** Where the trouble was seen, when known. */
-  readonly entry?: string;
-}
+import {
+  groupEdges,
+  isBeyondOrdinary,
+  type Shift,
+  type ShiftKind,
+  type SuspectEdge,
+  type SuspectGraph,
+  type SuspectNode,
+  shiftMin,
+  sizeOf,
+  surpriseOf,
+} from "./shifts.ts";
+import { type TimeLost, timeLost } from "./time-lost.ts";
 
 export interface Suspect {
   /** Node id, or `caller → callee`. */
@@ -69,8 +43,6 @@ export interface Suspect {
   readonly evidence: readonly string[];
 }
 
-/** Less is ordinary: 3 deviations, as on any control chart (Shewhart 1931). */
-const shiftMin = 3;
 /** A neighbour that moved this much of it accounts for a shift. */
 const explainShareMin = 0.5;
 /** What an entry shows anyway, in deviations: a rise within it is not felt. */
@@ -79,13 +51,18 @@ const chanceMax = 0.05;
 /** The strongest is sure when it is this many times the next, and likely when it leads at all. */
 const sureLead = 2;
 const likelyLead = 1.2;
+/** A busy machine where nothing is slow or missing, while elsewhere something is. */
+const idleShare = 0.5;
+const evidenceMax = 8;
 
 /** Strongest first; ties have equal scores; empty when nothing moved beyond what is ordinary. */
 export function rankSuspects(graph: SuspectGraph): readonly Suspect[] {
   const index = indexGraph(graph);
   const ranked = [
     ...graph.nodes.filter(({ id }) => index.isMeant(id)).map((node) => suspectNode(index, node)),
-    ...graph.edges.filter(({ caller }) => index.isMeant(caller)).map(suspectEdge),
+    ...graph.edges
+      .filter(({ caller }) => index.isMeant(caller))
+      .map((edge) => suspectEdge(index, edge)),
   ]
     .filter(({ score }) => score > 0)
     .toSorted((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1));
@@ -100,56 +77,73 @@ interface SuspectIndex {
   readonly calls: ReadonlyMap<string, readonly SuspectEdge[]>;
   readonly callers: ReadonlyMap<string, readonly SuspectEdge[]>;
   readonly entry: SuspectNode | undefined;
+  readonly lost: ReadonlyMap<string, TimeLost>;
+  /** The most that one place explains. */
+  readonly costMost: number;
+  readonly broken: ReadonlyMap<string, BrokenOff>;
   isMeant(id: string): boolean;
 }
 
-function indexGraph({ nodes, edges, entry }: SuspectGraph): SuspectIndex {
+function indexGraph(graph: SuspectGraph): SuspectIndex {
+  const { nodes, edges, entry } = graph;
   const calls = groupEdges(edges, "caller");
   const reached = new Set(entry === undefined ? [] : [entry]);
   for (const id of reached) for (const { callee } of calls.get(id) ?? []) reached.add(callee);
+  const isMeant = (id: string): boolean => entry === undefined || reached.has(id);
+  const meant = {
+    nodes: nodes.filter(({ id }) => isMeant(id)),
+    edges: edges.filter(({ caller }) => isMeant(caller)),
+  };
+  const lost = timeLost(meant, nameOf);
   return {
+    lost,
+    costMost: Math.max(...[...lost.values()].map(({ cost }) => cost)),
+    broken: brokenCalls(meant),
     nodes: new Map(nodes.map((node) => [node.id, node])),
     calls,
     callers: groupEdges(edges, "callee"),
     entry: nodes.find(({ id }) => id === entry),
-    isMeant: (id) => entry === undefined || reached.has(id),
+    isMeant,
   };
 }
 
-function groupEdges(
-  edges: readonly SuspectEdge[],
-  by: "caller" | "callee",
-): ReadonlyMap<string, readonly SuspectEdge[]> {
-  const groups = new Map<string, SuspectEdge[]>();
-  for (const edge of edges) {
-    const group = groups.get(edge[by]);
-    if (group === undefined) groups.set(edge[by], [edge]);
-    else group.push(edge);
-  }
-  return groups;
-}
-
 function suspectNode(index: SuspectIndex, node: SuspectNode): Unjudged {
-  const shifts = node.shifts
+  const lost = index.lost.get(node.id);
+  const broken = index.broken.get(node.id);
+  const time = timeScore(index, lost);
+  const calls = broken?.surprise ?? 0;
+  const others = node.shifts
+    .filter((shift) => carriers[shift.kind] !== undefined || shift.kind === "resource")
     .filter(isBeyondOrdinary)
     .map((shift) => ({ shift, score: ownScore(index, node.id, shift) }))
     .toSorted((a, b) => b.score - a.score);
-  const evidence = shifts.map(({ shift }) => shiftSentence(node.id, shift));
-  return { id: node.id, kind: "node", score: shifts[0]?.score ?? 0, evidence };
+  const isFelt = time + calls > 0 || index.lost.size + index.broken.size === 0;
+  const other = (isFelt ? 1 : idleShare) * (others[0]?.score ?? 0);
+  const sentences = [
+    ...(lost?.shifts ?? []).map((shift) => shiftSentence(node.id, shift)),
+    ...node.shifts.filter(isChangedCall).map((shift) => shiftSentence(node.id, shift)),
+    ...(broken?.callers ?? []).map((caller) => brokenSentence(node.id, caller)),
+    ...others.map(({ shift }) => shiftSentence(node.id, shift)),
+  ];
+  const score = Math.hypot(time, calls, other);
+  return { id: node.id, kind: "node", score, evidence: sentences.slice(0, evidenceMax) };
 }
 
-function suspectEdge({ caller, callee, shifts }: SuspectEdge): Unjudged {
-  const id = `${caller} → ${callee}`;
-  const own = shifts
-    .filter((shift) => isBeyondOrdinary(shift) && (shift.kind === "gap" || shift.kind === "errors"))
-    .toSorted((a, b) => size(b) - size(a));
-  const score = own[0] === undefined || own[0].kind === "errors" ? 0 : size(own[0]);
-  return { id, kind: "edge", score, evidence: own.map((shift) => shiftSentence(id, shift)) };
+function suspectEdge(index: SuspectIndex, edge: SuspectEdge): Unjudged {
+  const id = nameOf(edge);
+  const lost = index.lost.get(id);
+  const evidence = (lost?.shifts ?? []).map((shift) => shiftSentence(id, shift));
+  return { id, kind: "edge", score: timeScore(index, lost), evidence };
+}
+
+/** What is sure counts for the share it explains of the most that anybody explains. */
+function timeScore(index: SuspectIndex, lost: TimeLost | undefined): number {
+  return lost === undefined ? 0 : (lost.surprise * lost.cost) / index.costMost;
 }
 
 /** How much of a node's shift is its own; below 1 what neighbours account for. */
 function ownScore(index: SuspectIndex, id: string, shift: Shift): number {
-  const score = size(shift);
+  const score = surpriseOf(shift);
   const own = isExplained(index, id, shift) ? score / (1 + score) : score;
   return own * shareOfEntry(index, shift);
 }
@@ -174,8 +168,8 @@ function isExplained(index: SuspectIndex, id: string, shift: Shift): boolean {
 function accountsFor(causes: readonly Shift[], { kind, score, cost }: Shift): boolean {
   const costs = causes.map((cause) => cause.cost).filter((one) => one !== undefined);
   if (cost === undefined || costs.length < causes.length) {
-    const far = explainShareMin * size({ kind, score });
-    return causes.some((cause) => size(cause) >= far);
+    const far = explainShareMin * sizeOf({ kind, score });
+    return causes.some((cause) => sizeOf(cause) >= far);
   }
   const share = costs.reduce((sum, one) => sum + one, 0) / cost;
   return causes.length > 0 && share >= explainShareMin;
@@ -215,15 +209,6 @@ function isGap({ kind }: Shift): boolean {
   return kind === "gap";
 }
 
-/** A resource that falls is relieved of work, so it is a symptom of whatever took that away. */
-function size({ kind, score }: Pick<Shift, "kind" | "score">): number {
-  return kind === "resource" ? Math.max(0, score) : Math.abs(score);
-}
-
-function isBeyondOrdinary(shift: Shift): boolean {
-  return size(shift) >= shiftMin;
-}
-
 /** How clearly one leads: the first over the next, any other never. */
 function verdictOf(ranked: readonly Unjudged[], at: number): Suspect["verdict"] {
   const lead = (ranked[0]?.score ?? 0) / (ranked[1]?.score ?? Number.MIN_VALUE);
@@ -241,9 +226,22 @@ const words: { readonly [kind in ShiftKind]: string } = {
   resource: "",
 };
 
+function nameOf({ caller, callee }: SuspectEdge): string {
+  return `${caller} → ${callee}`;
+}
+
+function isChangedCall(shift: Shift): boolean {
+  return shift.kind === "missing_calls" && isBeyondOrdinary(shift);
+}
+
+function brokenSentence(id: string, caller: string): string {
+  if (id === caller) return `${id}: calls other things for each request than before`;
+  return `${id}: is what ${caller} still calls of what it used to call`;
+}
+
 function shiftSentence(id: string, shift: Shift): string {
-  const { kind, name, before, during, unit, score } = shift;
+  const { kind, name, before, during, unit } = shift;
   const what = [words[kind], name].filter((word) => word !== "").join(" of ");
   const figures = `${round(before)} ${unit} before, ${round(during)} ${unit} now`;
-  return `${id}: ${what} ${figures} (${round(size({ ...shift, score }))} deviations)`;
+  return `${id}: ${what} ${figures} (${round(sizeOf(shift))} deviations)`;
 }

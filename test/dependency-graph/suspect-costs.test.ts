@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { rankSuspects, type Shift, type Suspect } from "../../dependency-graph/suspects.ts";
+import type { Shift } from "../../dependency-graph/shifts.ts";
+import { rankSuspects, type Suspect } from "../../dependency-graph/suspects.ts";
 
 type Moved = readonly [score: number, cost?: number];
 

@@ -6,13 +6,8 @@
  * places, all that follows taken for trouble, and no answer is the right one. The same is asked of
  * stretches as long as an issue.
  */
-import {
-  rankSuspects,
-  type Shift,
-  type Suspect,
-  type SuspectGraph,
-  type SuspectNode,
-} from "../../../dependency-graph/suspects.ts";
+import type { Shift, SuspectGraph, SuspectNode } from "../../../dependency-graph/shifts.ts";
+import { rankSuspects, type Suspect } from "../../../dependency-graph/suspects.ts";
 import { type CountedWindow, countShift } from "../../../detectors/count-shift.ts";
 import { metricShift, splitAtOnset } from "../../../detectors/metric-shift.ts";
 import type { Figure } from "../../table.ts";

@@ -5,7 +5,8 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { rankSuspects, type Shift, type ShiftKind } from "../../../dependency-graph/suspects.ts";
+import type { Shift, ShiftKind } from "../../../dependency-graph/shifts.ts";
+import { rankSuspects } from "../../../dependency-graph/suspects.ts";
 import { metricShift, splitAtOnset } from "../../../detectors/metric-shift.ts";
 import type { Benchmark } from "../benchmark.ts";
 import { readCsv } from "../read-data.ts";
