@@ -63,8 +63,14 @@ export function pathOf(hops: readonly Hop[]): string[] {
   return [first.from, ...hops.filter(({ from, to }) => from !== to).map(({ to }) => to)];
 }
 
+const badWords: Readonly<Record<Signal, string>> = {
+  errors: "failed",
+  slow: "too slow",
+  traffic: "missing",
+};
+
 export function badWord(signal: Signal): string {
-  return signal === "errors" ? "failed" : "too slow";
+  return badWords[signal];
 }
 
 function headline({ incident, moment }: IncidentView, style: Style): string {

@@ -45,7 +45,7 @@ export function responseList(name: string): Schema {
   return listOf(reference(name));
 }
 
-const signal = oneOf("errors", "slow");
+const signal = oneOf("errors", "slow", "traffic");
 const verdict = oneOf("confirmed", "likely", "inconclusive");
 const estimate = orNull(reference("Estimate"));
 
@@ -124,6 +124,7 @@ const named: Readonly<Record<string, Schema>> = {
     pValue: number,
     qValue: number,
     score: number,
+    sentence: text,
   }),
   GraphNode: objectOf({
     id: text,

@@ -8,7 +8,7 @@
  */
 import { blastRadius } from "../../dependency-graph/blast-radius.ts";
 import { edgesOf } from "../../dependency-graph/service-graph.ts";
-import type { Impact, Incident, IncidentDetail, Signal } from "../../wire/api-types.ts";
+import type { Cause, Impact, Incident, IncidentDetail, Signal } from "../../wire/api-types.ts";
 import { coverageMin, type IncidentEvent } from "../decide.ts";
 import { type Detection, windowRow } from "../stages/detect.ts";
 import { departing, type Evidence, type EvidenceRing } from "../stages/evidence.ts";
@@ -97,6 +97,19 @@ export function isUnderIncident(book: IncidentBook, signal: Signal, service: str
   return false;
 }
 
+/** Whether something that fails or is slow, now or since an open incident began, is told of it. */
+export function isHurt(book: IncidentBook, findings: readonly Finding[], service: string): boolean {
+  for (const { detail, nodes } of book.open.values()) {
+    if (detail.signal !== "traffic" && nodes.has(service)) return true;
+  }
+  return findings.some(
+    ({ cause, symptoms, entries }) =>
+      symptoms.includes(service) ||
+      entries.includes(service) ||
+      cause.name.split(" → ").includes(service),
+  );
+}
+
 export function incidentsOf(book: IncidentBook): IncidentDetail[] {
   return [...[...book.open.values()].map(({ detail }) => detail), ...book.resolved.toReversed()];
 }
@@ -134,6 +147,7 @@ function newOpen(book: IncidentBook, finding: Finding, input: BookInput): OpenIn
 
 /** The first window in which anything of the finding departed. */
 function startOf(finding: Finding, { evidence, detection }: BookInput): number {
+  if (finding.sinceMs !== undefined) return finding.sinceMs;
   const rows = [...finding.entryRowIds, ...finding.blamedRowIds].map((id) =>
     evidence?.rows.get(id),
   );
@@ -204,8 +218,8 @@ function refresh(incident: OpenIncident, input: BookInput): void {
     entryIds: incident.entryRowIds,
     blamedIds: incident.blamedRowIds,
   });
-  const gate = gateOf(impact, input.customersMin);
   const { cause, combinations, signal } = detail;
+  const gate = gateOf(cause, impact, input.customersMin);
   incident.detail = {
     ...detail,
     impact,
@@ -218,7 +232,9 @@ function refresh(incident: OpenIncident, input: BookInput): void {
 }
 
 /** Who is not certainly hurt wakes nobody; where no span names a customer nothing is held back. */
-function gateOf({ customers }: Impact, customersMin: number): string {
+function gateOf(cause: Cause, { customers }: Impact, customersMin: number): string {
+  // Requests go on and nothing fails: the shape has changed, which somebody may have wanted.
+  if (cause.signal === "traffic" && cause.kind === "edge") return "held back: nobody is hurt by it";
   if (customers === null || Math.round(customers.low) >= customersMin) return "";
   const low = Math.round(customers.low);
   const high = Math.round(customers.value);

@@ -1,9 +1,9 @@
 /** Which open incident a finding belongs to, and whether a new one should be opened for it. */
 import type { IncidentDetail } from "../../wire/api-types.ts";
+import { isDeparting } from "../stages/detect.ts";
 import type { EvidenceRing } from "../stages/evidence.ts";
 import type { Finding } from "../stages/explain.ts";
 import type { Registry } from "../stages/registry.ts";
-import { findRow } from "../stages/row-book.ts";
 import type { ImpactSums } from "./impact.ts";
 
 /** While an incident is this young its cause may still be named anew. */
@@ -37,9 +37,10 @@ const windowsMin = 2;
  */
 export function isRipe({ cause, entryRowIds }: Finding, { ring, registry }: Occasion): boolean {
   if (cause.signal === "errors" && cause.kind === "node") return true;
-  const entryRows = [...entryRowIds].map((id) => findRow(registry.rows, id));
-  const met = ring.detections.filter(({ anomalous }) =>
-    entryRows.some((row) => anomalous.has(row)),
+  // Traffic is told of when it has been low for long enough.
+  if (cause.signal === "traffic") return true;
+  const met = ring.detections.filter((held) =>
+    [...entryRowIds].some((id) => isDeparting(registry, held, id)),
   );
   return met.length >= windowsMin;
 }

@@ -9,15 +9,26 @@ export interface TitleParts {
 }
 
 export function titleOf({ cause, signal, combinations, impact }: TitleParts): string {
-  const state = signal === "errors" ? "fails" : "is slow";
-  const entries = impact.entries.map((entry) => entry.operation).join(", ");
+  const entries = impact.entries.map(({ service, operation }) => operation || service).join(", ");
   const what =
     cause.verdict === "inconclusive"
-      ? `${entries === "" ? "requests" : entries}: ${signal}, cause inconclusive`
-      : `${cause.name} ${state}`;
+      ? `${entries === "" ? "requests" : entries}: ${inconclusiveWords[signal]}`
+      : `${cause.name} ${stateWords[signal]}`;
   const where = combinations[0] === undefined ? "" : ` where ${describe(combinations[0])}`;
   return `${whoOf(impact.customers)}${what}${where}`;
 }
+
+const inconclusiveWords: Readonly<Record<Signal, string>> = {
+  errors: "errors, cause inconclusive",
+  slow: "slow, cause inconclusive",
+  traffic: "fewer requests arrive",
+};
+
+const stateWords: Readonly<Record<Signal, string>> = {
+  errors: "fails",
+  slow: "is slow",
+  traffic: "is called no more",
+};
 
 function describe({ attributes }: Combination): string {
   return attributes.map(({ dimension, value }) => `${dimension}=${value}`).join(", ");

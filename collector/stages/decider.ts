@@ -8,9 +8,11 @@ import {
   createIncidentBook,
   type IncidentBook,
   incidentsOf,
+  isHurt,
   isUnderIncident,
   updateBook,
 } from "../incidents/incident-book.ts";
+import { falsePagesPerWeekDefault, incidentLevel } from "./budget.ts";
 import { connect } from "./connect.ts";
 import { type Detection, detect, learn } from "./detect.ts";
 import {
@@ -20,8 +22,10 @@ import {
   type EvidenceRing,
   sumEvidence,
   troubleSince,
+  windowsMax,
 } from "./evidence.ts";
 import { explain } from "./explain.ts";
+import { explainTraffic } from "./explain-traffic.ts";
 import { drawGraph } from "./picture.ts";
 import {
   createRegistry,
@@ -32,10 +36,13 @@ import {
   thresholdsOf,
 } from "./registry.ts";
 import { rollUp } from "./roll-up.ts";
+import { judgeTraffic, type Traffic } from "./traffic.ts";
 
 export interface DeciderSettings {
   /** Fewer customers affected than this page nobody. */
   readonly customersMin: number;
+  /** So many incidents a week may be chance. */
+  readonly falsePagesPerWeek?: number;
 }
 
 interface State {
@@ -73,16 +80,37 @@ function decide(
   const gaps = connect(registry, window, windowEndMs);
   const isKnown = (id: string): boolean => isSlowKnown(registry, id, windowStartMs);
   const rolled = rollUp(registry.rows, cube, isKnown, windowEndMs);
-  const detection = detect(registry, { rolled, windowStartMs, gaps });
+  const level = incidentLevel({
+    falsePagesPerWeek: settings.falsePagesPerWeek ?? falsePagesPerWeekDefault,
+    windowLengthMs: windowEndMs - windowStartMs,
+    beginnings: windowsMax,
+  });
+  const traffic = window.revised
+    ? heldTraffic(ring, windowStartMs)
+    : judgeTraffic(registry, { window, rolled, level });
+  const detection = detect(registry, { rolled, windowStartMs, gaps, traffic });
   addDetection(ring, detection);
-  const evidence = evidenceOfTrouble(state, detection);
-  const findings = evidence === undefined ? [] : explain(registry, evidence, cube.keys.dimensions);
+  const trouble = evidenceOfTrouble(state, detection);
+  const bad = trouble === undefined ? [] : explain(registry, trouble, cube.keys.dimensions);
+  const isExplained = (services: readonly string[]): boolean =>
+    services.some((service) => isHurt(book, bad, service));
+  const fewer = explainTraffic(registry, { traffic, rolled, isExplained });
+  const findings = [...bad, ...fewer];
+  const evidence =
+    trouble ?? (fewer.length === 0 ? undefined : sumEvidence(ring, registry, windowStartMs));
   const { customersMin } = settings;
   const events = updateBook(book, {
     ...{ registry, ring, evidence, findings, detection, windowEndMs, coverage, customersMin },
   });
   if (!window.revised) learnWindow(state, detection, settings.nowMs);
-  return { anomalies: detection.anomalous.size, events };
+  const departures = [...traffic.values()].filter(({ anomalous }) => anomalous).length;
+  return { anomalies: detection.anomalous.size + departures, events };
+}
+
+/** What arrived is judged once, whatever comes late. */
+function heldTraffic({ detections }: EvidenceRing, windowStartMs: number): Traffic {
+  const held = detections.find((one) => one.windowStartMs === windowStartMs);
+  return held?.traffic ?? new Map();
 }
 
 /** The windows since the trouble began, if this one is part of it. */

@@ -12,6 +12,7 @@ import {
 import { benjaminiHochberg } from "../../detectors/false-discovery.ts";
 import { learnSlowThreshold } from "../../detectors/slow-threshold.ts";
 import type { Hll } from "../../sketch/hll.ts";
+import type { Signal } from "../../wire/api-types.ts";
 import {
   type BaselineView,
   createBaselineView,
@@ -21,6 +22,7 @@ import {
   windowsOf,
   writeBaseline,
 } from "./baseline-columns.ts";
+import { falseDiscoveryRate } from "./budget.ts";
 import type { Gaps } from "./connect.ts";
 import { publishThreshold, type Registry, thresholdOf } from "./registry.ts";
 import type { RolledUp } from "./roll-up.ts";
@@ -37,9 +39,7 @@ import {
   serviceOf,
   subjectOf,
 } from "./row-book.ts";
-
-/** Share of false ones among the rows called anomalous in a window. */
-export const falseDiscoveryRate = 0.001;
+import type { Traffic, TrafficRow } from "./traffic.ts";
 
 /** Statistical certainty is not importance: less than this is nobody's incident. */
 const excessMin = 3;
@@ -54,13 +54,16 @@ export interface Detection {
   readonly rolled: RolledUp;
   readonly expected: Float64Array;
   readonly anomalous: ReadonlySet<number>;
+  /** Rows whose traffic departs, by id. */
+  readonly traffic: Traffic;
   readonly gaps: Gaps;
 }
 
 export type DetectInput = Omit<Detection, "expected" | "anomalous">;
 
 /** One row of a window, spelt out. */
-export interface WindowRow extends RowName {
+export interface WindowRow extends Omit<RowName, "signal"> {
+  readonly signal: Signal;
   readonly count: number;
   readonly bad: number;
   readonly originBad: number;
@@ -205,8 +208,10 @@ export function windowRow(
   detection: Detection,
   id: string,
 ): WindowRow | undefined {
+  const { rolled, expected, anomalous, traffic } = detection;
+  const low = traffic.get(id);
+  if (low !== undefined) return missingRow(low);
   const row = findRow(rows, id);
-  const { rolled, expected, anomalous } = detection;
   const count = rolled.count[row] ?? 0;
   const name = count > 0 ? rowName(rows, row) : undefined;
   if (name === undefined) return undefined;
@@ -219,4 +224,21 @@ export function windowRow(
     anomalous: anomalous.has(row),
     customersBad: rolled.customersBad.get(row),
   };
+}
+
+/** What usually comes counts, and what is missing of it is bad. */
+function missingRow(low: TrafficRow): WindowRow {
+  const { id, scope, signal, service, operation, kind, peer, count, expected } = low;
+  const missing = Math.max(0, Math.round(expected) - count);
+  return {
+    ...{ id, scope, signal, service, operation, kind, peer, key: undefined },
+    ...{ count: count + missing, bad: missing, originBad: 0, expected: 0 },
+    ...{ anomalous: low.low !== undefined, customersBad: undefined },
+  };
+}
+
+/** Whether a row of that id departs in the window. */
+export function isDeparting({ rows }: Registry, detection: Detection, id: string): boolean {
+  if (detection.traffic.get(id)?.low !== undefined) return true;
+  return detection.anomalous.has(findRow(rows, id));
 }

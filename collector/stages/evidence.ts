@@ -24,6 +24,7 @@ import { type RowSums, sumMaps, sumRows } from "./row-sums.ts";
 export const windowsMax = 6;
 
 export interface EvidenceRow extends WindowRow {
+  readonly signal: BadSignal;
   readonly pValue: number;
   readonly qValue: number;
   /** Start of the first window in which this row was anomalous by itself; Infinity if in none. */
@@ -117,7 +118,9 @@ export function departing(
 ): (id: string) => boolean {
   const detections = ring.detections.filter((held) => held.windowStartMs >= sinceMs);
   const { anomalous } = sumRows(detections, registry);
-  return (id) => anomalous.has(findRow(registry.rows, id));
+  return (id) =>
+    anomalous.has(findRow(registry.rows, id)) ||
+    detections.some(({ traffic }) => traffic.get(id)?.low !== undefined);
 }
 
 function sumOperations(rolled: readonly RolledUp[]): Map<string, OperationDurations> {

@@ -15,19 +15,24 @@ import { findCauses } from "../../dependency-graph/root-cause.ts";
 import { edgesOf, nodesOf } from "../../dependency-graph/service-graph.ts";
 import { anomalyScore } from "../../detectors/anomaly-score.ts";
 import { quantileHistogram } from "../../sketch/histogram.ts";
-import type { Anomaly, Combination, Signal } from "../../wire/api-types.ts";
+import type { Anomaly, Cause, Combination } from "../../wire/api-types.ts";
+import { anomalySentence } from "./anomaly-sentence.ts";
 import { edgeIdOf } from "./connect.ts";
 import { type Evidence, type EvidenceRow, keyRowsOf } from "./evidence.ts";
 import { isolateCause } from "./isolate.ts";
 import { lostTimeNs } from "./lost-time.ts";
 import { farSideOf, type Registry } from "./registry.ts";
 import { isOutgoing } from "./roll-up.ts";
+import type { BadSignal } from "./row-book.ts";
 
 /** A cause with everything it explains. */
-export interface Finding extends CauseFinding {
+export interface Finding extends Omit<CauseFinding, "cause"> {
+  readonly cause: Cause;
   readonly combinations: readonly Combination[];
   readonly anomalies: readonly Anomaly[];
   readonly score: number;
+  /** When it began, where that is not for the evidence to say. */
+  readonly sinceMs?: number;
   /** Time lost at the cause, against what is usual; nanoseconds. */
   readonly lostNs: number;
   /** Rows of the operations by which customers enter. */
@@ -72,7 +77,7 @@ function beginsOutside(node: CauseNode): boolean {
   return node.virtual || node.silent || !node.origin.significant;
 }
 
-function causeNodes(registry: Registry, evidence: Evidence, signal: Signal): CauseNode[] {
+function causeNodes(registry: Registry, evidence: Evidence, signal: BadSignal): CauseNode[] {
   const rowOf = (scope: "service" | "origin", id: string): EvidenceRow | undefined =>
     evidence.rows.get([scope, signal, id, "", "", ""].join("\0"));
   return nodesOf(registry.graph).map(({ id, virtual }) => ({
@@ -85,7 +90,7 @@ function causeNodes(registry: Registry, evidence: Evidence, signal: Signal): Cau
   }));
 }
 
-function causeEdges(registry: Registry, evidence: Evidence, signal: Signal): CauseEdge[] {
+function causeEdges(registry: Registry, evidence: Evidence, signal: BadSignal): CauseEdge[] {
   const calls = new Map<string, EvidenceRow[]>();
   for (const row of evidence.rows.values()) {
     if (row.scope !== "call" || row.signal !== signal) continue;
@@ -153,7 +158,7 @@ function completeFinding(input: {
   readonly registry: Registry;
   readonly evidence: Evidence;
   readonly dimensions: readonly string[];
-  readonly signal: Signal;
+  readonly signal: BadSignal;
   readonly finding: CauseFinding;
   readonly isVirtual: ReadonlySet<string>;
 }): Finding {
@@ -202,9 +207,10 @@ function anomaliesOf(rows: readonly EvidenceRow[], windowStartMs: number): Anoma
     .map((row) => {
       const { service, operation, kind, peer, signal, count, bad, expected, pValue, qValue } = row;
       const score = anomalyScore(pValue);
+      const sentence = anomalySentence(row);
       return {
         ...{ windowStartMs, service, operation, kind, peer, signal },
-        ...{ count, bad, expected, pValue, qValue, score },
+        ...{ count, bad, expected, pValue, qValue, score, sentence },
       };
     });
 }

@@ -13,6 +13,7 @@ import {
   type ServiceGraph,
 } from "../../dependency-graph/service-graph.ts";
 import { createSlowThreshold, type SlowThreshold } from "../../detectors/slow-threshold.ts";
+import type { TrafficBaseline } from "../../detectors/traffic-baseline.ts";
 import { copyHistogram, type Histogram, mergeHistogram } from "../../sketch/histogram.ts";
 import type { Threshold, Thresholds } from "../../wire/agent-link.ts";
 import { type BaselineColumns, createBaselineColumns, dropBaseline } from "./baseline-columns.ts";
@@ -51,6 +52,8 @@ export interface OperationThreshold {
 export interface Registry {
   readonly rows: RowBook;
   readonly baselines: BaselineColumns;
+  /** By subject: services, their operations and far sides. */
+  readonly traffic: Map<number, TrafficBaseline>;
   readonly thresholds: Map<string, Kept<OperationThreshold>>;
   thresholdsRevision: number;
   readonly graph: ServiceGraph;
@@ -63,6 +66,7 @@ export function createRegistry(): Registry {
   return {
     rows: createRowBook(),
     baselines: createBaselineColumns(),
+    traffic: new Map(),
     thresholds: new Map(),
     thresholdsRevision: 0,
     graph: createServiceGraph(),
@@ -151,6 +155,7 @@ export function forgetIdle(registry: Registry, nowMs: number): void {
     for (const [id, { lastMs }] of kept) if (nowMs - lastMs > idleMsMax) kept.delete(id);
   }
   for (const subject of forgetSubjects(registry.rows, nowMs - idleMsMax)) {
+    registry.traffic.delete(subject);
     for (let signal = 0; signal < badSignals.length; signal++) {
       dropBaseline(registry.baselines, rowOf(subject, signal));
     }

@@ -138,14 +138,25 @@ export function findRow(book: RowBook, id: string): number {
   return subject === undefined || at < 0 ? nowhere : rowOf(subject, at);
 }
 
+/** What a subject is called; undefined for a number that is free. */
+export function subjectName(
+  book: RowBook,
+  subject: number,
+): Omit<RowName, "id" | "signal" | "key"> | undefined {
+  const named = book.names[subject];
+  if (named === undefined) return undefined;
+  const [service = "", operation = "", kind = "", peer = ""] = named.parts;
+  return { scope: named.scope, service, operation, kind, peer };
+}
+
 export function rowName(book: RowBook, row: number): RowName | undefined {
   const named = book.names[subjectOf(row)];
-  if (named === undefined) return undefined;
-  const { scope, parts } = named;
-  const [service = "", operation = "", kind = "", peer = ""] = parts;
+  const name = subjectName(book, subjectOf(row));
+  if (named === undefined || name === undefined) return undefined;
+  const { scope, service, operation, kind, peer } = name;
   const signal = badSignals[row % badSignals.length] as BadSignal;
-  const key = scope === "key" ? parts : undefined;
-  const id = `${scope}\0${signal}\0${parts.join("\0")}`;
+  const key = scope === "key" ? named.parts : undefined;
+  const id = `${scope}\0${signal}\0${named.parts.join("\0")}`;
   return { id, scope, signal, service, operation, kind, peer, key };
 }
 

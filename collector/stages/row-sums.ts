@@ -4,7 +4,8 @@
  */
 import { benjaminiHochberg } from "../../detectors/false-discovery.ts";
 import { copyHll, mergeHll } from "../../sketch/hll.ts";
-import { type Detection, falseDiscoveryRate, isAnomalous, isWorse, pValueOf } from "./detect.ts";
+import { falseDiscoveryRate } from "./budget.ts";
+import { type Detection, isAnomalous, isWorse, pValueOf } from "./detect.ts";
 import type { Registry } from "./registry.ts";
 import type { RowCounts } from "./roll-up.ts";
 import { rowsEnd } from "./row-book.ts";

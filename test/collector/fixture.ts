@@ -274,6 +274,7 @@ function detailOf(id: string, facts: { startedAtMs: number; bad: number }): Inci
         pValue: 1e-9,
         qValue: 1e-8,
         score: 7.5,
+        sentence: `shop GET /: ${bad} of 10 failed, 0.1 expected (p 1e-9)`,
       },
     ],
   };

@@ -79,7 +79,8 @@ export function detailOf(id: string, facts: IncidentFacts): IncidentDetail {
 function anomalyOf(operation: string, bad: number) {
   const counts = { count: 340, bad, expected: 3.4, pValue: 1e-40, qValue: 1e-38, score: 8.4 };
   const key = { service: "payments", operation, kind: "server", peer: "" };
-  return { windowStartMs: startedAtMs, signal: "errors", ...key, ...counts } as const;
+  const sentence = `payments ${operation}: ${bad} of 340 failed, 3.4 expected (p 1e-40)`;
+  return { windowStartMs: startedAtMs, signal: "errors", ...key, ...counts, sentence } as const;
 }
 
 function graphOf(cause: string, text: string | undefined): IncidentDetail["graph"] {

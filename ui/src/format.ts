@@ -92,6 +92,12 @@ export function formatNoun(count: number, noun: string, plural = `${noun}s`): st
   return `${formatCount(count)} ${Math.round(count) === 1 ? noun : plural}`;
 }
 
+const badWords: Readonly<Record<Signal, string>> = {
+  errors: "failed",
+  slow: "too slow",
+  traffic: "missing",
+};
+
 export function badWord(signal: Signal): string {
-  return signal === "errors" ? "failed" : "too slow";
+  return badWords[signal];
 }

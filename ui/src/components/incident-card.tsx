@@ -1,5 +1,5 @@
 /** One incident at a glance: how many are hurt, what it is, where, how sure, since when. */
-import type { Incident } from "../../../wire/api-types.ts";
+import type { Incident, Signal } from "../../../wire/api-types.ts";
 import { badWord, formatAgeMs, formatMoment } from "../format.ts";
 import { linkTo } from "../state/use-selection.ts";
 import { CombinationChips } from "./combination-chips.tsx";
@@ -45,10 +45,14 @@ export function IncidentCard({ incident, selected, nowMs }: IncidentCardProps) {
 
 /** The cause and what it does; the full title, with numbers and values, heads the details. */
 function headlineOf({ cause, title, signal }: Incident): string {
-  return cause.kind === "none"
-    ? title
-    : `${cause.name} ${signal === "errors" ? "fails" : "is slow"}`;
+  return cause.kind === "none" ? title : `${cause.name} ${stateWords[signal]}`;
 }
+
+const stateWords: Readonly<Record<Signal, string>> = {
+  errors: "fails",
+  slow: "is slow",
+  traffic: "is called no more",
+};
 
 function timeText({ startedAtMs, resolvedAtMs, signal }: Incident, nowMs: number) {
   const started = formatMoment(startedAtMs, nowMs);
