@@ -61,6 +61,7 @@ class RunningCore implements AgentCore {
     this.#pipeline = new Pipeline({
       ...{ config, meter, clock: outlet.clock, hashKey: outlet.hashKey },
       tableKey: randomBytes(tableKeySize),
+      readProc: settings.readProc,
       deliver: (window) => outlet.deliver(window),
       onTick: (told) => outlet.tick(told),
       isAway: () => outlet.isAway(),

@@ -4,6 +4,7 @@ import type { Disk } from "../base/disk.ts";
 import type { Log } from "../base/log.ts";
 import type { Meter } from "../base/meter.ts";
 import type { CollectorLink } from "../wire/agent-link.ts";
+import type { ReadProc } from "./host/host-counters.ts";
 
 export interface AgentSettings {
   readonly clock: Clock;
@@ -11,6 +12,8 @@ export interface AgentSettings {
   readonly log: Log;
   readonly meter: Meter;
   readonly link: CollectorLink;
+  /** How this host's metrics are read; where there is none, none are told. */
+  readonly readProc?: ReadProc;
   /** Unpredictable bytes: the stream id, the seeds of tables, and a hash key where none is set. */
   randomBytes(size: number): Uint8Array;
 }

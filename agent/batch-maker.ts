@@ -6,6 +6,8 @@ import type { Clock } from "../base/clock.ts";
 import type { Counter, Meter } from "../base/meter.ts";
 import { estimateHll } from "../sketch/hll.ts";
 import type { AgentConfig } from "./config.ts";
+import type { ReadProc } from "./host/host-counters.ts";
+import { HostMetrics } from "./host/host-metrics.ts";
 import { SpanMemory } from "./pairing/span-memory.ts";
 import { tableKeysMax } from "./reduce/key-admission.ts";
 import { dimensionsOf } from "./reduce/shape-table.ts";
@@ -21,6 +23,8 @@ export interface BatchMakerOptions {
   /** Corrected by what the collector says the time is. */
   readonly clock: Clock;
   readonly meter: Meter;
+  /** How this host's metrics are read; undefined where they cannot be. */
+  readonly readProc?: ReadProc | undefined;
   /** 16 random bytes for this process's tables. */
   readonly tableKey: Uint8Array;
   /** Takes a sealed window, to be delivered. */
@@ -48,6 +52,7 @@ export class BatchMaker {
   readonly #coarse: CoarseWindows;
   readonly #callsDropped: Counter;
   readonly #coarsened: Counter;
+  readonly #host: HostMetrics | undefined;
   #isCoarse = false;
   #lastCompactMs: number;
 
@@ -77,6 +82,7 @@ export class BatchMaker {
       "brunt_agent_windows_coarsened_total",
       "Windows put together to minutes, as the collector was away for long.",
     );
+    this.#host = hostMetricsOf(options);
     this.#registerGauges();
   }
 
@@ -90,6 +96,7 @@ export class BatchMaker {
   /** Seals what is due; to be called every second. */
   tick(nowMs: number): void {
     this.#isCoarse = this.#options.isAway();
+    this.#host?.tick(nowMs);
     this.windows.seal(nowMs);
     const { watermarkMs } = this.windows;
     const due = this.#isCoarse
@@ -130,6 +137,7 @@ export class BatchMaker {
       epochMs: this.epochMs,
     });
     this.#callsDropped.add(outcome.callsDropped);
+    this.#host?.addTo(segment);
     const { spans, errors, late, demand } = segment;
     const rejected = this.#options.takeRejected();
     const window: SealedWindow = {
@@ -176,4 +184,10 @@ export class BatchMaker {
       () => (clock.nowMs() - windows.watermarkMs) / msPerSecond,
     );
   }
+}
+
+function hostMetricsOf({ config, meter, readProc }: BatchMakerOptions): HostMetrics | undefined {
+  const { hostMetrics, hostName } = config;
+  if (!hostMetrics || hostName === "" || readProc === undefined) return undefined;
+  return new HostMetrics({ read: readProc, hostName, dimensions: config.dimensions, meter });
 }

@@ -58,6 +58,13 @@ export interface AgentConfig extends MqttCredentials {
   readonly metricKeysMax: number;
   /** Cumulative metric series whose last point is kept, about a kilobyte each for histograms. */
   readonly metricSeriesMax: number;
+  /** Whether metrics of this host are told of the services that run on it; of Linux only. */
+  readonly hostMetrics: boolean;
+  /**
+   * How resources of spans call this host, as host.name or k8s.node.name; empty is none, and then
+   * no service is known to run here.
+   */
+  readonly hostName: string;
   /** Spans kept for pairing, about 70 bytes each; 25 s of traffic at 16,000 spans/s by default. */
   readonly spansRememberedMax: number;
   /** Half-edges per batch; more halve the sample until they fit. */
@@ -140,6 +147,8 @@ const fields: Fields<RawAgentConfig> = {
   dimensionValuesMax: integerField({ default: 100, min: 1, max: 100_000 }),
   metricKeysMax: integerField({ default: 1_000, min: 0, max: 100_000 }),
   metricSeriesMax: integerField({ default: 20_000, min: 0, max: 1_000_000 }),
+  hostMetrics: booleanField({ default: true }),
+  hostName: textField({ default: "" }),
   spansRememberedMax: integerField({ default: 400_000, min: 1_024, max: 16_000_000 }),
   halfEdgesMax: integerField({ default: 4_096, min: 1, max: 1_000_000 }),
   httpBytesMax: integerField({ default: 20 * mebibyte, min: 1_024, max: 256 * mebibyte }),

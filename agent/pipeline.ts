@@ -33,9 +33,9 @@ export class Pipeline {
       takeRejected: () => this.#reducer.takeRejected(),
     });
     const { windows, memory, epochMs } = this.#batches;
-    const { dimensions, customerAttributes, keysMax } = config;
+    const { dimensions, customerAttributes, keysMax, hostName } = config;
     const retryMs = config.retrySeconds * msPerSecond;
-    const limits = { keysMax, retryMs };
+    const limits = { keysMax, retryMs, hostName };
     const settings = { dimensions, customerAttributes, hashKey, tableKey, meter, ...limits };
     this.#reducer = new Reducer({ ...settings, windows, memory, epochMs });
     const { metricSeriesMax } = config;

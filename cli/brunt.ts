@@ -1,5 +1,6 @@
 /** Agent and collector in one process, joined without a network between them. */
 import { type Agent, createAgent } from "../agent/agent.ts";
+import type { ReadProc } from "../agent/host/host-counters.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
 import type { Log } from "../base/log.ts";
@@ -18,6 +19,8 @@ export interface BruntOptions {
   readonly observer?: Observer;
   /** An agent of one process unless said otherwise. */
   readonly createAgent?: AgentFactory;
+  /** How this host's metrics are read; without it none are told. */
+  readonly readProc?: ReadProc;
   randomBytes(size: number): Uint8Array;
 }
 
@@ -38,7 +41,8 @@ export function createBrunt(options: BruntOptions): Brunt {
   const collector = createCollector(settings.collector, { clock, log, meter, decider, disk });
   const link = observer.observeLink(collector.link);
   const makeAgent = options.createAgent ?? createAgent;
-  const agent = makeAgent(settings.agent, { clock, disk, log, meter, link, randomBytes });
+  const host = options.readProc === undefined ? {} : { readProc: options.readProc };
+  const agent = makeAgent(settings.agent, { clock, disk, log, meter, link, randomBytes, ...host });
   return {
     agent,
     collector,

@@ -28,3 +28,8 @@ export function makeHashKey(
 export function agentName(): string {
   return hostname().slice(0, 128) || "agent";
 }
+
+/** As OpenTelemetry's own detectors name this host in `host.name`. */
+export function hostName(): string {
+  return hostname();
+}

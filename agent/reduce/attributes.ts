@@ -64,6 +64,8 @@ export const resourceAttributes = [
   "k8s.cronjob.name",
   "k8s.job.name",
   "k8s.container.name",
+  "host.name",
+  "k8s.node.name",
 ] as const;
 
 export type SpanAttribute = (typeof spanAttributes)[number];

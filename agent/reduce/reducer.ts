@@ -77,6 +77,7 @@ export interface ReducerOptions {
   readonly dimensions: readonly string[];
   readonly customerAttributes: readonly string[];
   readonly keysMax: number;
+  readonly hostName: string;
   /** 16 bytes all agents of a tenant share, for customers. */
   readonly hashKey: Uint8Array;
   /** 16 bytes of this process alone, for its tables. */
@@ -239,6 +240,7 @@ export class Reducer {
     const shape = this.#shapes.shapeAt(place);
     const { facts } = this.#shapes;
     addDemand(segment, shape, this.#tableKey);
+    if (shape.isLocal) segment.localServices.add(shape.key[0] as string);
     const { key, folded } = admitKey(segment, shape.key);
     const at = place * factWords;
     facts[at + segmentFact] = segment.id;

@@ -44,6 +44,8 @@ export interface Shape extends DemandedKey {
   readonly kind: number;
   readonly failed: boolean;
   readonly database: boolean;
+  /** Its resource is on the agent's host. */
+  readonly isLocal: boolean;
 }
 
 /** OTLP span flags: whether "is remote" is known, and whether it is. */
@@ -99,8 +101,11 @@ export class ShapeTable {
   readonly facts: Int32Array;
   readonly #selection = createSelection();
   readonly #seed: number;
+  readonly #hostName: string;
 
   constructor(options: {
+    /** The agent's host; "" when nobody asks who runs there. */
+    hostName: string;
     dimensions: readonly string[];
     customerAttributes: readonly string[];
     keysMax: number;
@@ -113,6 +118,7 @@ export class ShapeTable {
       ...new Set([...spanAttributes, ...resourceAttributes, ...dimensions, ...customerAttributes]),
     ]);
     this.#seed = options.seed;
+    this.#hostName = options.hostName;
     this.#slotByName = new Map(this.slots.names.map((name, slot) => [name, slot]));
     this.#userSlots = dimensions.map((name) => slotOf(this.slots, name));
     this.#roles = new Uint8Array(this.slots.count);
@@ -210,8 +216,14 @@ export class ShapeTable {
       kind: facts.kind === "internal" ? 1 : spanKinds.indexOf(facts.kind),
       failed: failedOf(facts),
       database: (facts.span("db.system.name") || facts.span("db.system")) !== "",
+      isLocal: this.#isLocal(facts),
       demandHash: undefined,
     };
+  }
+
+  #isLocal(facts: SpanFacts): boolean {
+    const hosts = [facts.resource("host.name"), facts.resource("k8s.node.name")];
+    return this.#hostName !== "" && hosts.includes(this.#hostName);
   }
 
   #factsOf(table: TraceTable, span: number): SpanFacts & { readonly kind: SpanKind } {

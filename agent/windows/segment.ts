@@ -32,6 +32,8 @@ export interface Segment {
   readonly slowBuckets: number[];
   /** Whole keys seen, folded or not. */
   readonly demand: Hll;
+  /** Services of which spans say that they run on the agent's host. */
+  readonly localServices: Set<string>;
   /** Spans folded, by dimension. */
   readonly foldedSpans: Float64Array;
   spans: number;
@@ -65,6 +67,7 @@ export function createSegment(options: {
     cellNumbers: [],
     slowBuckets: [],
     demand: createHll(),
+    localServices: new Set(),
     foldedSpans: new Float64Array(options.dimensions.length),
     spans: 0,
     errors: 0,

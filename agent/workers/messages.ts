@@ -84,6 +84,7 @@ export interface SealedMessage {
   readonly demand: Uint8Array;
   /** By dimension. */
   readonly foldedSpans: Float64Array;
+  readonly localServices: readonly string[];
   readonly spans: number;
   readonly errors: number;
   readonly late: number;

@@ -63,6 +63,7 @@ class WorkerAgent implements Agent {
     this.#tableKey = randomBytes(tableKeySize);
     this.#batches = new BatchMaker({
       ...{ config, meter, clock: outlet.clock, tableKey: this.#tableKey },
+      readProc: settings.readProc,
       deliver: (window) => outlet.deliver(window),
       onTick: (told) => outlet.tick(told),
       isAway: () => outlet.isAway(),

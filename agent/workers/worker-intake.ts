@@ -116,6 +116,7 @@ export class WorkerIntake {
     for (const [dimension, spans] of sealed.foldedSpans.entries()) {
       home.foldedSpans[dimension] = (home.foldedSpans[dimension] as number) + spans;
     }
+    for (const service of sealed.localServices) home.localServices.add(service);
     home.spans += sealed.spans;
     home.errors += sealed.errors;
     home.late += sealed.late;

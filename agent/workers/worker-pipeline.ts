@@ -55,13 +55,13 @@ export class WorkerPipeline {
   constructor(options: WorkerPipelineOptions) {
     const { start, clock, meter } = options;
     const { config, hashKey, tableKey, epochMs, lateSegmentsMax } = start;
-    const { dimensions, customerAttributes, keysMax } = config;
+    const { dimensions, customerAttributes, keysMax, hostName } = config;
     this.#options = options;
     this.#openKeysMax = openKeysMax(config);
     const own = { dimensions: dimensionsOf(dimensions), limits: config, lateSegmentsMax };
     const seal = (segment: Segment): void => this.#sealed(segment);
     this.#windows = new Windows({ ...own, seal }, clock.nowMs(), noThresholds);
-    const limits = { keysMax, retryMs: config.retrySeconds * msPerSecond };
+    const limits = { keysMax, hostName, retryMs: config.retrySeconds * msPerSecond };
     const times = { epochMs, ...limits };
     const settings = { dimensions, customerAttributes, hashKey, tableKey, meter, ...times };
     this.#reducer = new Reducer({ ...settings, windows: this.#windows, memory: this.#log });
@@ -164,6 +164,7 @@ export class WorkerPipeline {
 
 function sealedMessage(segment: Segment): FromWorker {
   const { id, windowStartMs, thresholds, foldedSpans, spans, errors, late } = segment;
+  const localServices = [...segment.localServices];
   const cube = createByteWriter();
   encodeCube(cube, segment.cube);
   const demand = createByteWriter();
@@ -176,6 +177,7 @@ function sealedMessage(segment: Segment): FromWorker {
     cube: cube.finish(),
     demand: demand.finish(),
     foldedSpans,
+    localServices,
     spans,
     errors,
     late,

@@ -3,7 +3,7 @@ import { createMeter } from "../../base/meter.ts";
 import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
 import { openLink } from "../collector-link.ts";
-import { agentName, hashKeyPath, makeHashKey, spoolPath } from "../identity.ts";
+import { agentName, hashKeyPath, hostName, makeHashKey, spoolPath } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { settingsOrThrow } from "../line/settings.ts";
@@ -17,6 +17,7 @@ import {
   workersOption,
 } from "../line/shared-options.ts";
 import { commandName } from "../locations.ts";
+import { hostReader } from "../read-proc.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 
@@ -41,6 +42,7 @@ export const agentCommand: Command = {
   description: [
     "Receives OTLP on this node, reduces it to sketches and sends those to the collector. Raw spans and customer names stay here.",
     "What the collector has not acknowledged waits in the spool below the data directory, and outlives a restart; one agent a directory.",
+    "On Linux it also tells how the host fares (CPU, memory, disks, network, pressure) beside the services whose spans carry its name as host.name or k8s.node.name; BRUNT_AGENT_HOST_METRICS=false switches that off.",
     "All agents of one collector must hash customers with one key: give each the same 32 hexadecimal digits as BRUNT_AGENT_HASH_KEY, or file:<path> of a file that holds them. Without it a key is made below the data directory, which is right for a single agent only.",
   ],
   options,
@@ -61,7 +63,8 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   const { clock, disk, stdout, stderr, environment, randomBytes } = system;
   const dataDir = readDataDir(args, system);
   const hashKey = `file:${hashKeyPath(dataDir)}`;
-  const defaults = { agent: { name: agentName(), hashKey, spoolDir: spoolPath(dataDir) } };
+  const identity = { name: agentName(), hostName: hostName() };
+  const defaults = { agent: { ...identity, hashKey, spoolDir: spoolPath(dataDir) } };
   const settings = settingsOrThrow({ args, options, environment, defaults }).agent;
   const observer = await readSelfTelemetry(args, system);
   makeHashKey(settings, { args, system });
@@ -71,7 +74,7 @@ async function runAgent(args: Arguments, system: System): Promise<number> {
   const createAgent = await loadAgentFactory(settings);
   const agent = createAgent(
     { ...settings, recordBytesMax },
-    { clock, disk, log, meter, link: observer.observeLink(link), randomBytes },
+    { clock, disk, log, meter, link: observer.observeLink(link), randomBytes, ...hostReader() },
   );
   await agent.start();
   observer.observeMeter(meter);

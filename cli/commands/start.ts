@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { loadAgentFactory } from "../agent-factory.ts";
 import { renderBanner } from "../banner.ts";
 import { createBrunt } from "../brunt.ts";
-import { agentName, hashKeyPath, makeHashKey, spoolPath } from "../identity.ts";
+import { agentName, hashKeyPath, hostName, makeHashKey, spoolPath } from "../identity.ts";
 import type { Arguments } from "../line/arguments.ts";
 import { type Command, configOption } from "../line/command.ts";
 import { type Settings, settingsOrThrow } from "../line/settings.ts";
@@ -20,6 +20,7 @@ import {
 } from "../line/shared-options.ts";
 import { commandName, uiDirectory } from "../locations.ts";
 import { startMqttReceivers } from "../mqtt-receivers.ts";
+import { hostReader } from "../read-proc.ts";
 import { aborted, exitCodes, type System } from "../system.ts";
 import { createTerminalLog } from "../terminal/terminal-log.ts";
 
@@ -57,7 +58,10 @@ async function runStart(args: Arguments, system: System): Promise<number> {
   const { clock, disk, stdout, stderr, randomBytes } = system;
   const log = createTerminalLog(stderr, clock);
   const createAgent = await loadAgentFactory(settings.agent);
-  const brunt = createBrunt({ settings, clock, disk, log, observer, randomBytes, createAgent });
+  const brunt = createBrunt({
+    ...{ settings, clock, disk, log, observer, randomBytes, createAgent },
+    ...hostReader(),
+  });
   await brunt.start();
   const { meter, collector } = brunt;
   const receivers = { system, log, meter, link: collector.link };
@@ -94,6 +98,7 @@ function readStartSettings(args: Arguments, system: System): Settings {
     defaults: {
       agent: {
         name: agentName(),
+        hostName: hostName(),
         hashKey: `file:${hashKeyPath(dataDir)}`,
         spoolDir: spoolPath(dataDir),
       },

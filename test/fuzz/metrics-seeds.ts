@@ -54,8 +54,8 @@ function timesOf(prng: Prng): Field[] {
 }
 
 function numberOf(prng: Prng): Field[] {
-  const value =
-    prng.integer(2) === 0 ? double(4, prng.integer(1e6) / 7) : fixed64(6, BigInt(prng.integer(1_000)));
+  const number = prng.integer(1_000_000);
+  const value = prng.integer(2) === 0 ? double(4, number / 7) : fixed64(6, BigInt(number));
   return [
     ...timesOf(prng),
     value,
