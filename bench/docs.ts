@@ -1,11 +1,10 @@
-/** Puts tables into docs/performance.md, each between its own pair of markers. */
+/** Puts tables into a page of docs/, each between its own pair of markers. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { renderMarkdown, type Table } from "./table.ts";
 
-const page = "docs/performance.md";
-
-export function writeDocs(tables: readonly Table[]): void {
+/** @throws Error when the page has no place for one of the tables */
+export function writeDocs(page: string, tables: readonly Table[]): void {
   let text = readFileSync(page, "utf8");
   for (const table of tables) {
     text = replaceBetween(text, table.area, `${renderMarkdown(table)}\n${machine()}\n`);
@@ -14,11 +13,11 @@ export function writeDocs(tables: readonly Table[]): void {
 }
 
 /** Replaces what stands between `<!-- bench:name -->` and `<!-- /bench:name -->`. */
-export function replaceBetween(text: string, name: string, content: string): string {
+function replaceBetween(text: string, name: string, content: string): string {
   const open = `<!-- bench:${name} -->`;
   const start = text.indexOf(open);
   const end = text.indexOf(`<!-- /bench:${name} -->`);
-  if (start < 0 || end < start) throw new Error(`${page} has no place for ${name}`);
+  if (start < 0 || end < start) throw new Error(`the page has no place for ${name}`);
   return `${text.slice(0, start + open.length)}\n\n${content}\n${text.slice(end)}`;
 }
 

@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   if (values.json !== undefined) {
     writeFileSync(values.json, `${JSON.stringify(flatten(tables), undefined, 2)}\n`);
   }
-  if (values.docs || positionals.length === 0) writeDocs(tables);
+  if (values.docs || positionals.length === 0) writeDocs("docs/performance.md", tables);
   return 0;
 }
 
