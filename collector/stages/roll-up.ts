@@ -17,7 +17,10 @@ import { createHll, type Hll } from "../../sketch/hll.ts";
 import { type CompositeKey, isMetricKey, keyOf } from "../../sketch/key.ts";
 import {
   badSignals,
+  endWalk,
   isPlaced,
+  type KeyWalk,
+  nextKey,
   numberOf,
   type Places,
   type RowBook,
@@ -25,6 +28,7 @@ import {
   rowOf,
   rowsEnd,
   setPlaces,
+  walkKeys,
 } from "./row-book.ts";
 
 /** One operation's durations: from these its threshold for slow is learnt. */
@@ -109,12 +113,14 @@ export function rollUp(
     durations: [],
   };
   const places: Places = { operation: -1, service: -1, blame: -1 };
+  const walk = walkKeys(book, cube.cells.size);
   for (let row = 0; row < cube.cells.size; row++) {
     const key = keyOf(cube.keys, cube.cells.keyOf(row));
     if (isMetricKey(key)) continue;
-    const subject = placeKey(book, key, places, nowMs);
+    const subject = placeKey(walk, key, places, nowMs);
     addCell(sums, { cube, row, key, subject, places });
   }
+  endWalk(walk);
   const { count, bad, originBad, customersBad, customersSeen, operations } = sums;
   const seen = Int32Array.from(rowsSeen(count));
   return { count, bad, originBad, customersBad, customersSeen, operations, seen };
@@ -127,8 +133,9 @@ function rowsSeen(count: Float64Array): number[] {
 }
 
 /** The subject of a key, and where else it counts; spans inside a service count for blame only. */
-function placeKey(book: RowBook, key: CompositeKey, places: Places, nowMs: number): number {
-  const subject = numberOf(book, "key", key, nowMs);
+function placeKey(walk: KeyWalk, key: CompositeKey, places: Places, nowMs: number): number {
+  const { book } = walk;
+  const subject = nextKey(walk, key, nowMs);
   if (subject >= 0 && isPlaced(book, subject)) {
     readPlaces(book, subject, places);
     touch(book, places, nowMs);

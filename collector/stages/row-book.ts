@@ -10,6 +10,8 @@
  *   places   Int32Array [subjects, 3]  of a key: its operation, its service, and what is to blame,
  *            the origin or the far side; -1 elsewhere
  *   lastMs   Float64Array [subjects]   when it was seen last
+ *   order    Int32Array   the keys of the last window as they came; the next window's come much the
+ *            same, and comparing two keys costs a tenth of looking one up
  *
  * Bound: `subjectsMax`; what finds no number goes untested and is counted.
  */
@@ -44,6 +46,7 @@ export interface RowBook {
   readonly names: (SubjectName | undefined)[];
   places: Int32Array;
   lastMs: Float64Array;
+  order: Int32Array;
   /** Numbers that are free again. */
   readonly free: number[];
   /** Subjects that found no number. */
@@ -61,6 +64,7 @@ export function createRowBook(): RowBook {
     names: [],
     places: new Int32Array(subjectsInitial * placesWidth).fill(nowhere),
     lastMs: new Float64Array(subjectsInitial),
+    order: new Int32Array(0),
     free: [],
     refused: 0,
   };
@@ -102,6 +106,67 @@ export function numberOf(
   if (subject >= book.lastMs.length) grow(book);
   book.lastMs[subject] = nowMs;
   return subject;
+}
+
+/** Finds the numbers of a window's keys, one after the other. */
+export interface KeyWalk {
+  readonly book: RowBook;
+  readonly next: Int32Array;
+  size: number;
+  /** Where in `book.order` the next key is looked for. */
+  at: number;
+  /** Subject -> its place in `book.order`; worked out when a key is not where it was looked for. */
+  positions: Int32Array | undefined;
+}
+
+/** So far ahead the next key is looked for: as many may have gone since the last window. */
+const keysAhead = 4;
+
+export function walkKeys(book: RowBook, keys: number): KeyWalk {
+  return { book, next: new Int32Array(keys), size: 0, at: 0, positions: undefined };
+}
+
+/** The subject of the walk's next key; -1 when there are as many as there may be. */
+export function nextKey(walk: KeyWalk, key: CompositeKey, nowMs: number): number {
+  const { book, next } = walk;
+  for (let ahead = walk.at; ahead < Math.min(walk.at + keysAhead, book.order.length); ahead++) {
+    const subject = book.order[ahead] as number;
+    if (!isKey(book, subject, key)) continue;
+    book.lastMs[subject] = nowMs;
+    walk.at = ahead + 1;
+    next[walk.size++] = subject;
+    return subject;
+  }
+  const subject = numberOf(book, "key", key, nowMs);
+  if (subject < 0) return subject;
+  next[walk.size++] = subject;
+  walk.positions ??= positionsOf(book.order);
+  const position = walk.positions[subject] ?? nowhere;
+  if (position !== nowhere) walk.at = position + 1;
+  return subject;
+}
+
+function positionsOf(order: Int32Array): Int32Array {
+  let end = 0;
+  for (const subject of order) end = Math.max(end, subject + 1);
+  const positions = new Int32Array(end).fill(nowhere);
+  for (let at = 0; at < order.length; at++) positions[order[at] as number] = at;
+  return positions;
+}
+
+/** Remembers the order of the walk for the next window. */
+export function endWalk({ book, next, size }: KeyWalk): void {
+  book.order = next.slice(0, size);
+}
+
+function isKey(book: RowBook, subject: number, key: CompositeKey): boolean {
+  const named = book.names[subject];
+  if (named?.scope !== "key" || named.parts.length !== key.length) return false;
+  const { parts } = named;
+  for (let index = key.length - 1; index >= 0; index--) {
+    if (parts[index] !== key[index]) return false;
+  }
+  return true;
 }
 
 export function isPlaced(book: RowBook, subject: number): boolean {
