@@ -72,3 +72,7 @@ export function subtract(from: Totals, part: Totals): Totals {
     expected: from.expected - part.expected,
   };
 }
+
+export function plus(a: Totals, b: Totals): Totals {
+  return { count: a.count + b.count, bad: a.bad + b.bad, expected: a.expected + b.expected };
+}

@@ -6,12 +6,10 @@
  * of their own, all others are as the baseline says". Its gain is the binomial log-likelihood of
  * that over the baseline (isolation-evidence.ts), less what it costs to name it. The combination of
  * no attributes is a hypothesis too, and wins when the excess is spread. Several causes are found
- * greedily, each on what the ones before it left. Two rules keep combinations small and pure:
- *
- *   - the rate inside is at least `purityMin` times the rate outside;
- *   - so is the rate inside against the neighbours that removing one attribute would let in.
- *
- * A combination found later of which an earlier one is a part replaces it.
+ * greedily (isolation-search.ts), each on what the ones before it left. Rules keep them small and
+ * pure: the rate inside is at least `purityMin` times the rate outside, and so is it against the
+ * neighbours that removing one attribute would let in; a combination found later of which an
+ * earlier one is a part replaces it.
  *
  * Alternatives are the combinations that gain most, each alone, after the believed ones; how many
  * nats that is behind what those gain together tells whether they are worth a word.
@@ -26,42 +24,31 @@
  * Source: Kulldorff 1997 (scan statistic), Neill 2012 (subset scan), Rissanen 1978 (MDL).
  */
 import {
-  attributeCostOf,
   attributesOf,
   type Cell,
   type CuboidTable,
   createCuboidTable,
-  isPartOf,
   membersOf,
   type RankedCell,
-  rankCells,
-  takeOut,
   wholeOf,
-  withoutDimension,
 } from "./cuboids.ts";
 import {
   evidenceOf,
   excessOf,
-  excessRate,
   pValueOf,
   scoreTotals,
   subtract,
   type Totals,
 } from "./isolation-evidence.ts";
 import type { IsolationLeaf } from "./isolation-leaf.ts";
+import { costOf, evidenceIn, findGreedily, type SearchLimits } from "./isolation-search.ts";
 import { keepHeaviest } from "./keep-heaviest.ts";
 
-export interface IsolationOptions {
+export interface IsolationOptions extends SearchLimits {
   readonly dimensions: readonly string[];
   readonly attributesMax: number;
-  readonly combinationsMax: number;
-  readonly alternativesMax: number;
-  /** A combination explains at least this share of the whole excess, 0..1. */
-  readonly explainedMin: number;
   /** All combinations together explain at least this share, or the excess is spread, 0..1. */
   readonly explainedTotalMin: number;
-  readonly purityMin: number;
-  readonly pValueMax: number;
   readonly leavesMax: number;
   /** Leaves times cuboids. */
   readonly workMax: number;
@@ -98,7 +85,7 @@ const effectMax = 1e6;
 export function defaultIsolationOptions(dimensions: readonly string[]): IsolationOptions {
   return {
     dimensions,
-    attributesMax: 4,
+    attributesMax: 5,
     combinationsMax: 4,
     alternativesMax: 3,
     explainedMin: 0.1,
@@ -174,59 +161,6 @@ function findAll(search: Search, options: IsolationOptions): Found {
   };
 }
 
-/** The strongest combination, then the strongest on what it left, while there is a pure one. */
-function findGreedily(
-  table: CuboidTable,
-  options: IsolationOptions,
-): { readonly cells: readonly Cell[]; readonly ranked: readonly RankedCell[] } {
-  const whole = wholeOf(table);
-  const excessMin = options.explainedMin * excessOf(evidenceIn(whole));
-  const rank = (keep: number): RankedCell[] =>
-    rankCells(table, (cell) => gainOf(table, cell, excessMin), { keep, floor: 0 });
-  const ranked = rank(options.alternativesMax + options.combinationsMax);
-  const found: Cell[] = [];
-  let best = ranked[0];
-  while (best !== undefined && found.length < options.combinationsMax) {
-    const cell = simplify(table, best, options.purityMin);
-    const inside = evidenceIn(cell);
-    const outside = subtract(evidenceIn(whole), inside);
-    const isPure = excessRate(inside) >= options.purityMin * excessRate(outside);
-    if (cell.cuboid === whole.cuboid || !isPure || pValueOf(inside) > options.pValueMax) break;
-    found.push(cell);
-    takeOut(table, membersOf(table, cell));
-    best = rank(1)[0];
-  }
-  return { cells: withoutRefinements(found), ranked };
-}
-
-function gainOf(table: CuboidTable, cell: Cell, excessMin: number): number {
-  const evidence = evidenceIn(cell);
-  if (evidence.bad < 2 || excessOf(evidence) < excessMin) return -Infinity;
-  return scoreTotals(evidence) - costOf(table, cell);
-}
-
-function costOf(table: CuboidTable, { cuboid }: Cell): number {
-  return attributeCostOf(table) * cuboid.dimensions.length;
-}
-
-/** A combination found later of which an earlier one is a part stands for both. */
-function withoutRefinements(found: readonly Cell[]): Cell[] {
-  return found.filter((cell, at) => !found.slice(at + 1).some((later) => isPartOf(cell, later)));
-}
-
-/** Drops attributes, last dimension first, whose removal lets in nothing or more of the same. */
-function simplify(table: CuboidTable, cell: Cell, purityMin: number): Cell {
-  let kept = cell;
-  for (const dimension of cell.cuboid.dimensions.toReversed()) {
-    const without = withoutDimension(table, kept, dimension);
-    const inside = evidenceIn(kept);
-    const letIn = subtract(evidenceIn(without), inside);
-    const isEmpty = without.cuboid.left[without.group] === kept.cuboid.left[kept.group];
-    if (isEmpty || excessRate(inside) < purityMin * excessRate(letIn)) kept = without;
-  }
-  return kept;
-}
-
 function holdsTheSame(a: Cell, b: Cell): boolean {
   return a.cuboid.group.every(
     (group, leaf) => (group === a.group) === (b.cuboid.group[leaf] === b.group),
@@ -262,12 +196,6 @@ function describe(
     pValue: pValueOf(inside),
     effect: Math.min(effectMax, inside.bad / inside.count / Math.max(outsideRate, 1 / effectMax)),
   };
-}
-
-/** Of the leaves that are left. */
-function evidenceIn({ cuboid, group }: Cell): Totals {
-  const [count, bad, expected] = cuboid.sums.map((sum) => sum[group] as number);
-  return { count: count as number, bad: bad as number, expected: expected as number };
 }
 
 function evidenceAt({ columns }: CuboidTable, leaves: readonly number[]): Totals {

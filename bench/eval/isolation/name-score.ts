@@ -16,6 +16,8 @@ export interface NameScore {
   /** Share of cases whose first, or one of whose first three with the alternatives, is labelled. */
   readonly top1: number;
   readonly top3: number;
+  /** Share of cases where what is named is what is labelled, no more and no less. */
+  readonly exact: number;
 }
 
 export function textOf(
@@ -28,13 +30,15 @@ export function textOf(
 }
 
 export function scoreNames(cases: readonly NamedCase[]): NameScore {
-  let [right, named, labelled, top1, top3] = [0, 0, 0, 0, 0];
+  let [right, named, labelled, top1, top3, exact] = [0, 0, 0, 0, 0, 0];
   for (const one of cases) {
     const isRight = one.named.map((text) => one.labelled.includes(text));
     right += isRight.filter(Boolean).length;
     named += one.named.length;
     labelled += one.labelled.length;
     top1 += isRight[0] === true ? 1 : 0;
+    const isWhole = isRight.every(Boolean) && one.named.length === one.labelled.length;
+    exact += isWhole ? 1 : 0;
     const ranked = [...one.named, ...one.alternatives].slice(0, 3);
     top3 += ranked.some((text) => one.labelled.includes(text)) ? 1 : 0;
   }
@@ -45,5 +49,6 @@ export function scoreNames(cases: readonly NamedCase[]): NameScore {
     recall: share(right, labelled),
     top1: share(top1, cases.length),
     top3: share(top3, cases.length),
+    exact: share(exact, cases.length),
   };
 }

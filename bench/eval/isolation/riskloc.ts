@@ -7,6 +7,7 @@ import {
   type MeasuredLeaf,
 } from "../../../detectors/isolate-deviation.ts";
 import { readBytes, readCsv, readJson } from "../read-data.ts";
+import { type DrawnMeasures, drawMeasures, type MeasureDesign } from "./draw-measures.ts";
 import { type NamedCase, textOf } from "./name-score.ts";
 
 interface Meta {
@@ -16,6 +17,8 @@ interface Meta {
 }
 
 const msPerSecond = 1_000;
+const drawnCases = 60;
+const seedStride = 1_000;
 
 export function runRiskLoc(data: string): NamedCase[] {
   const { dims, rows } = readJson<Meta>(join(data, "meta.json"));
@@ -29,15 +32,24 @@ export function runRiskLoc(data: string): NamedCase[] {
     .sort()
     .map((file) => {
       const leaves = readLeaves(join(data, file), keys, rows);
-      const startMs = performance.now();
-      const options = defaultDeviationOptions(names, "values");
-      const { combinations } = isolateDeviation(leaves, options);
-      const seconds = (performance.now() - startMs) / msPerSecond;
       const set = injected.get(file.split(".")[0] ?? "") ?? "";
       const labelled = set.split(";").map((one) => one.split("&").sort().join("&"));
-      const named = combinations.map(({ attributes }) => textOf(attributes));
-      return { named, alternatives: [], labelled, seconds };
+      return nameDeparture({ dimensions: names, leaves, labelled });
     });
+}
+
+export function runDrawnMeasures(design: MeasureDesign, seed: number): NamedCase[] {
+  return Array.from({ length: drawnCases }, (_, at) =>
+    nameDeparture(drawMeasures(design, seed * seedStride + at)),
+  );
+}
+
+function nameDeparture({ dimensions, leaves, labelled }: DrawnMeasures): NamedCase {
+  const startMs = performance.now();
+  const { combinations } = isolateDeviation(leaves, defaultDeviationOptions(dimensions, "values"));
+  const seconds = (performance.now() - startMs) / msPerSecond;
+  const named = combinations.map(({ attributes }) => textOf(attributes));
+  return { named, alternatives: [], labelled, seconds };
 }
 
 /** In the order of the cartesian product, the last dimension fastest. */
