@@ -153,6 +153,8 @@ export interface Incident {
   readonly resolvedAtMs: number | null;
   readonly cause: Cause;
   readonly combinations: readonly Combination[];
+  /** Not believed, but nearly as good an explanation: "or". Strongest first; absent when none is. */
+  readonly alternatives?: readonly Combination[];
   readonly impact: Impact;
   /** Share of the expected agents' traffic that reported in the last window, 0..1. */
   readonly coverage: number;

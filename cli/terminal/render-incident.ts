@@ -29,6 +29,7 @@ export function renderIncident(view: IncidentView, canvas: Canvas): string {
     canvas.style.dim(`  ${facts(view)}`),
     ...causeLines(incident, canvas),
     ...combinationLines(incident, canvas),
+    ...alternativeLines(incident, canvas),
     ...impactLines(incident, canvas),
   ];
   const path = pathOf(view.hops);
@@ -106,6 +107,15 @@ function combinationLines({ combinations, signal }: Incident, canvas: Canvas): s
     const everywhere = attributes.length === 0 ? ["everywhere"] : rows;
     return labelled(index === 0 ? "where" : "and", [...everywhere, numbers], canvas);
   });
+}
+
+/** What explains it nearly as well: one line each. */
+function alternativeLines({ alternatives = [] }: Incident, canvas: Canvas): string[] {
+  const rows = alternatives.slice(0, combinationsMax).map(({ attributes, explained }) => {
+    const pairs = attributes.map(({ dimension, value }) => `${dimension} = ${value}`);
+    return `${printable(pairs.join(", "))} ${canvas.style.dim(`(${formatShare(explained)})`)}`;
+  });
+  return labelled("or", rows, canvas);
 }
 
 function combinationNumbers(combination: Combination, signal: Signal): string {

@@ -76,11 +76,15 @@ const incident = {
   resolvedAtMs: orNull(epochMs),
   cause: reference("Cause"),
   combinations: listOf(reference("Combination")),
+  alternatives: {
+    ...listOf(reference("Combination")),
+    description: "what explains it nearly as well, strongest first",
+  },
   impact: reference("Impact"),
   coverage: share,
   silencedUntilMs: { ...epochMs, description: "while a silence holds its alerts back: its end" },
 };
-const incidentOptional = ["silencedUntilMs"];
+const incidentOptional = ["alternatives", "silencedUntilMs"];
 
 const matcher = objectOf({
   name: { ...text, description: "service, operation, or the name of an attribute" },

@@ -130,6 +130,7 @@ function newOpen(book: IncidentBook, finding: Finding, input: BookInput): OpenIn
       resolvedAtMs: null,
       cause: finding.cause,
       combinations: finding.combinations,
+      alternatives: finding.alternatives,
       impact: { customers: null, entries: [], count: 0, bad: 0 },
       coverage: input.coverage,
       graph: { nodes: [], edges: [], hops: [] },
@@ -182,7 +183,12 @@ function takeFinding(incident: OpenIncident, finding: Finding, input: BookInput)
   const { registry, evidence } = input;
   const changed = keepsCause
     ? {}
-    : { combinations: finding.combinations, anomalies: finding.anomalies, signal: cause.signal };
+    : {
+        combinations: finding.combinations,
+        alternatives: finding.alternatives,
+        anomalies: finding.anomalies,
+        signal: cause.signal,
+      };
   const graph =
     keepsCause || evidence === undefined ? detail.graph : drawFinding(registry, evidence, finding);
   incident.detail = {

@@ -168,7 +168,7 @@ function hasWhole(rows: readonly LowRow[], service: string): boolean {
 function found(rows: readonly LowRow[]) {
   const score = Math.max(...rows.map(({ low }) => anomalyScore(low.pValue)));
   return {
-    ...{ quiet: [], suspects: [], combinations: [], lostNs: 0, score },
+    ...{ quiet: [], suspects: [], combinations: [], alternatives: [], lostNs: 0, score },
     anomalies: rows.map((row) => anomalyOf(row)),
     sinceMs: Math.min(...rows.map(({ low }) => low.sinceMs)),
   };

@@ -29,6 +29,8 @@ import type { BadSignal } from "./row-book.ts";
 export interface Finding extends Omit<CauseFinding, "cause"> {
   readonly cause: Cause;
   readonly combinations: readonly Combination[];
+  /** What explains it nearly as well. */
+  readonly alternatives: readonly Combination[];
   readonly anomalies: readonly Anomaly[];
   readonly score: number;
   /** When it began, where that is not for the evidence to say. */
@@ -181,7 +183,7 @@ function completeFinding(input: {
   const strongest = Math.min(1, ...anomalous.map((row) => row.pValue));
   return {
     ...finding,
-    combinations: isolateCause({ blamed, dimensions }),
+    ...isolateCause({ blamed, dimensions }),
     anomalies: anomaliesOf(anomalous, evidence.sinceMs),
     score: anomalyScore(strongest),
     lostNs: lostTimeNs(registry, evidence, isBlamed),

@@ -1,5 +1,9 @@
 /** Where exactly a cause's excess lies: leaves of the evidence handed to the isolation search. */
-import { defaultIsolationOptions, isolate } from "../../detectors/isolation.ts";
+import {
+  defaultIsolationOptions,
+  type IsolatedCombination,
+  isolate,
+} from "../../detectors/isolation.ts";
 import { boundsHll, createHll, mergeHll } from "../../sketch/hll.ts";
 import type { Combination } from "../../wire/api-types.ts";
 import type { EvidenceRow } from "./evidence.ts";
@@ -11,8 +15,17 @@ export interface IsolateInput {
   readonly dimensions: readonly string[];
 }
 
-/** The combinations that explain the excess, strongest first; none when it is spread evenly. */
-export function isolateCause({ blamed, dimensions }: IsolateInput): Combination[] {
+export interface IsolatedCause {
+  /** That explain the excess, strongest first; none when it is spread evenly. */
+  readonly combinations: readonly Combination[];
+  /** That explain it nearly as well, strongest first. */
+  readonly alternatives: readonly Combination[];
+}
+
+/** Nats: more than e^10 times less likely is not worth a word. */
+const behindMax = 10;
+
+export function isolateCause({ blamed, dimensions }: IsolateInput): IsolatedCause {
   const rows = ofWorstKind(blamed);
   const nameable = dimensions.map((name, index) => ({ name, index })).filter(isNameable);
   const leaves = rows.map((row) => ({
@@ -22,13 +35,18 @@ export function isolateCause({ blamed, dimensions }: IsolateInput): Combination[
     expected: Math.min(row.expected, row.count),
   }));
   const names = nameable.map(({ name }) => name);
-  const { combinations } = isolate(leaves, defaultIsolationOptions(names));
-  return combinations
-    .filter((combination) => combination.attributes.length > 0)
-    .map(({ attributes, count, bad, expected, explained, pValue }) => ({
-      ...{ attributes, count, bad, expected, explained, pValue },
-      customers: customersOf(rows.filter((row) => matches(row, attributes, dimensions))),
-    }));
+  const found = isolate(leaves, defaultIsolationOptions(names));
+  const complete = (one: IsolatedCombination): Combination => {
+    const { attributes, count, bad, expected, explained, pValue } = one;
+    const customers = customersOf(rows.filter((row) => matches(row, attributes, dimensions)));
+    return { attributes, count, bad, expected, explained, pValue, customers };
+  };
+  return {
+    combinations: found.combinations
+      .filter(({ attributes }) => attributes.length > 0)
+      .map(complete),
+    alternatives: found.alternatives.filter(({ behind }) => behind <= behindMax).map(complete),
+  };
 }
 
 /** A span's kind is how it was recorded, not where a fault lies. */

@@ -75,6 +75,14 @@ test.each<[string, Partial<Incident>, string, "updated" | "resolved"]>([
     "where     everywhere",
     "updated",
   ],
+  [
+    "that something else explains nearly as well",
+    {
+      alternatives: [{ ...detail.combinations[0]!, attributes: [{ dimension: "a", value: "b" }] }],
+    },
+    "or        a = b",
+    "updated",
+  ],
   ["terminal codes in a name", { title: "a\u001b[2Jb" }, "a\ufffd[2Jb", "updated"],
 ])("an incident %s", (_, change, part, moment) => {
   const view = { incident: { ...incident, ...change }, moment, hops: [] };

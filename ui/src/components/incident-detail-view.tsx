@@ -1,9 +1,11 @@
 /** Everything known of one incident; fetched again whenever the stream says it changed. */
+import { Fragment } from "react";
 import type { Incident, IncidentDetail } from "../../../wire/api-types.ts";
 import { badWord, formatMoment, formatNoun, formatShare, formatShort, shareOf } from "../format.ts";
 import { useFetched } from "../state/use-fetched.ts";
 import { linkTo } from "../state/use-selection.ts";
 import { AnomaliesTable } from "./anomalies-table.tsx";
+import { CombinationChips } from "./combination-chips.tsx";
 import { CombinationsTable } from "./combinations-table.tsx";
 import { CustomersNumber } from "./customers-number.tsx";
 import { EntriesTable } from "./entries-table.tsx";
@@ -79,7 +81,7 @@ function bad({ bad, count }: { bad: number; count: number }): string {
 }
 
 function Evidence({ detail }: { detail: IncidentDetail }) {
-  const { cause, graph, combinations, impact, anomalies, signal } = detail;
+  const { cause, graph, combinations, alternatives = [], impact, anomalies, signal } = detail;
   const path = graph.hops.map(({ from }) => from).join(" → ");
   return (
     <>
@@ -103,6 +105,17 @@ function Evidence({ detail }: { detail: IncidentDetail }) {
       <section>
         <h3>Where exactly</h3>
         <CombinationsTable combinations={combinations} signal={signal} />
+        {alternatives.length > 0 && (
+          <p className="hint">
+            Nearly as good an explanation:{" "}
+            {alternatives.map(({ attributes }, index) => (
+              <Fragment key={JSON.stringify(attributes)}>
+                {index > 0 && " or "}
+                <CombinationChips attributes={attributes} />
+              </Fragment>
+            ))}
+          </p>
+        )}
       </section>
       <section>
         <h3>Affected entries</h3>
