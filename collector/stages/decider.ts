@@ -24,8 +24,10 @@ import {
   troubleSince,
   windowsMax,
 } from "./evidence.ts";
-import { explain } from "./explain.ts";
+import { explain, type Finding } from "./explain.ts";
 import { explainTraffic } from "./explain-traffic.ts";
+import { noteMetrics } from "./metric-book.ts";
+import { withMetricEvidence } from "./metric-evidence.ts";
 import { drawGraph } from "./picture.ts";
 import {
   createRegistry,
@@ -78,6 +80,7 @@ function decide(
   const { registry, ring, book } = state;
   const { windowStartMs, windowEndMs, cube, coverage } = window;
   const gaps = connect(registry, window, windowEndMs);
+  noteMetrics(registry.metrics, cube, windowStartMs);
   const isKnown = (id: string): boolean => isSlowKnown(registry, id, windowStartMs);
   const rolled = rollUp(registry.rows, cube, isKnown, windowEndMs);
   const level = incidentLevel({
@@ -91,7 +94,7 @@ function decide(
   const detection = detect(registry, { rolled, windowStartMs, gaps, traffic });
   addDetection(ring, detection);
   const trouble = evidenceOfTrouble(state, detection);
-  const bad = trouble === undefined ? [] : explain(registry, trouble, cube.keys.dimensions);
+  const bad = trouble === undefined ? [] : explainTrouble(registry, trouble, window);
   const isExplained = (services: readonly string[]): boolean =>
     services.some((service) => isHurt(book, bad, service));
   const fewer = explainTraffic(registry, { traffic, rolled, isExplained });
@@ -105,6 +108,15 @@ function decide(
   if (!window.revised) learnWindow(state, detection, settings.nowMs);
   const departures = [...traffic.values()].filter(({ anomalous }) => anomalous).length;
   return { anomalies: detection.anomalous.size + departures, events };
+}
+
+/** The causes, each with the metrics of its place that moved. */
+function explainTrouble(registry: Registry, trouble: Evidence, window: ClosedWindow): Finding[] {
+  const windowMs = window.windowEndMs - window.windowStartMs;
+  const onset = { sinceMs: trouble.sinceMs, windowMs };
+  return explain(registry, trouble, window.cube.keys.dimensions).map((finding) =>
+    withMetricEvidence(registry.metrics, finding, onset),
+  );
 }
 
 /** What arrived is judged once, whatever comes late. */

@@ -18,6 +18,7 @@ import { copyHistogram, type Histogram, mergeHistogram } from "../../sketch/hist
 import type { Threshold, Thresholds } from "../../wire/agent-link.ts";
 import { type BaselineColumns, createBaselineColumns, dropBaseline } from "./baseline-columns.ts";
 import type { CallSide } from "./call-side.ts";
+import { createMetricBook, type MetricBook } from "./metric-book.ts";
 import type { OperationDurations } from "./roll-up.ts";
 import {
   badSignals,
@@ -60,6 +61,7 @@ export interface Registry {
   readonly halfEdges: HalfEdgeJoin<CallSide>;
   /** Gaps of healthy windows by edge: what a call normally loses between its two sides. */
   readonly gaps: Map<string, Kept<Histogram>>;
+  readonly metrics: MetricBook;
 }
 
 export function createRegistry(): Registry {
@@ -72,6 +74,7 @@ export function createRegistry(): Registry {
     graph: createServiceGraph(),
     halfEdges: createHalfEdgeJoin(),
     gaps: new Map(),
+    metrics: createMetricBook(),
   };
 }
 
