@@ -38,6 +38,8 @@ export interface SuspectEdge {
   readonly caller: string;
   readonly callee: string;
   readonly shifts: readonly Shift[];
+  /** False where too little was seen to tell a gap that moved from one that did not. */
+  readonly gapKnown?: boolean;
   /** Calls for each request the caller gets, now. */
   readonly callsPerRequest?: number;
 }

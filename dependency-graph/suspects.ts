@@ -67,10 +67,16 @@ export function rankSuspects(graph: SuspectGraph): readonly Suspect[] {
     .filter(({ score }) => score > 0)
     .toSorted((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1));
   if (ranked[0] === undefined || !isBeyondChance(index, graph, ranked[0])) return [];
-  return ranked.map((suspect, at) => ({ ...suspect, verdict: verdictOf(ranked, at) }));
+  return ranked.map(({ isHint: _, ...suspect }, at) => ({
+    ...suspect,
+    verdict: verdictOf(ranked, at),
+  }));
 }
 
-type Unjudged = Omit<Suspect, "verdict">;
+interface Unjudged extends Omit<Suspect, "verdict"> {
+  /** A busy machine is a hint, as long as nothing on it is slow, failing or missing. */
+  readonly isHint: boolean;
+}
 
 interface SuspectIndex {
   readonly nodes: ReadonlyMap<string, SuspectNode>;
@@ -126,14 +132,15 @@ function suspectNode(index: SuspectIndex, node: SuspectNode): Unjudged {
     ...others.map(({ shift }) => shiftSentence(node.id, shift)),
   ];
   const score = Math.hypot(time, calls, other);
-  return { id: node.id, kind: "node", score, evidence: sentences.slice(0, evidenceMax) };
+  const isHint = time + calls === 0 && others[0]?.shift.kind === "resource";
+  return { id: node.id, kind: "node", score, isHint, evidence: sentences.slice(0, evidenceMax) };
 }
 
 function suspectEdge(index: SuspectIndex, edge: SuspectEdge): Unjudged {
   const id = nameOf(edge);
   const lost = index.lost.get(id);
   const evidence = (lost?.shifts ?? []).map((shift) => shiftSentence(id, shift));
-  return { id, kind: "edge", score: timeScore(index, lost), evidence };
+  return { id, kind: "edge", score: timeScore(index, lost), isHint: false, evidence };
 }
 
 /** What is sure counts for the share it explains of the most that anybody explains. */
@@ -213,7 +220,7 @@ function isGap({ kind }: Shift): boolean {
 function verdictOf(ranked: readonly Unjudged[], at: number): Suspect["verdict"] {
   const lead = (ranked[0]?.score ?? 0) / (ranked[1]?.score ?? Number.MIN_VALUE);
   if (at > 0 || lead < likelyLead) return "inconclusive";
-  return lead >= sureLead ? "confirmed" : "likely";
+  return lead >= sureLead && ranked[0]?.isHint !== true ? "confirmed" : "likely";
 }
 
 const words: { readonly [kind in ShiftKind]: string } = {

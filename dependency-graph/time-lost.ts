@@ -35,9 +35,13 @@ interface Gaps {
   cost: number;
   surprise: number;
   moved: number;
+  /** Of which too little is known for some. */
   edges: number;
   readonly shifts: Shift[];
 }
+
+/** An edge with too few calls moved as likely as not. */
+const unknownShare = 0.5;
 
 /** By node id and by edge name; only what lost time. */
 export function timeLost(
@@ -61,7 +65,7 @@ export function timeLost(
   for (const edge of graph.edges) {
     const gap = edge.shifts.find((shift) => shift.kind === "gap" && isLoss(shift));
     const isAlone = [into.get(edge.callee), outOf.get(edge.caller)].every((edges) =>
-      edges?.some((other) => !hasLoss(other)),
+      edges?.some((other) => other.gapKnown !== false && !hasLoss(other)),
     );
     if (gap === undefined || !isAlone) continue;
     lost.set(nameOf(edge), { cost: costOf([gap]), surprise: surpriseOf(gap), shifts: [gap] });
@@ -83,9 +87,10 @@ function chargedGaps(into: Gaps, outOf: Gaps): Pick<Gaps, "cost" | "surprise" | 
 }
 
 function sumGaps(edges: readonly SuspectEdge[] = []): Gaps {
-  const sum: Gaps = { cost: 0, surprise: 0, moved: 0, edges: edges.length, shifts: [] };
-  for (const { shifts } of edges) {
+  const sum: Gaps = { cost: 0, surprise: 0, moved: 0, edges: 0, shifts: [] };
+  for (const { shifts, gapKnown } of edges) {
     const gap = shifts.find((shift) => shift.kind === "gap" && isLoss(shift));
+    sum.edges += gap === undefined && gapKnown === false ? unknownShare : 1;
     if (gap === undefined) continue;
     sum.cost += costOf([gap]);
     sum.surprise = Math.max(sum.surprise, surpriseOf(gap));

@@ -62,6 +62,11 @@ export class HistogramColumn {
     return this.#numbers[row * columnWidth] as number;
   }
 
+  /** Nanoseconds of all its durations. */
+  sumOf(row: number): number {
+    return this.#numbers[row * columnWidth + sum] as number;
+  }
+
   /** Counts one duration: whole nanoseconds from 0 to 2^53 - 1. */
   add(row: number, ns: number): void {
     const numbers = this.#numbers;
