@@ -36,8 +36,8 @@ export interface Brunt {
 export function createBrunt(options: BruntOptions): Brunt {
   const { settings, clock, disk, log, randomBytes, observer = noObserver } = options;
   const meter = createMeter();
-  const { customersMin } = settings.collector;
-  const decider = observer.observeDecider(createDecider({ customersMin }));
+  const { customersMin, falsePagesPerWeek } = settings.collector;
+  const decider = observer.observeDecider(createDecider({ customersMin, falsePagesPerWeek }));
   const collector = createCollector(settings.collector, { clock, log, meter, decider, disk });
   const link = observer.observeLink(collector.link);
   const makeAgent = options.createAgent ?? createAgent;

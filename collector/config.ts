@@ -3,6 +3,7 @@ import {
   defaultsOf,
   type Fields,
   integerField,
+  numberField,
   parseConfig,
   textField,
   textsField,
@@ -10,6 +11,7 @@ import {
 import type { Result } from "../base/result.ts";
 import { type MqttCredentials, mqttCredentialFields } from "../wire/mqtt-credentials.ts";
 import { isTargetEntry } from "./notify/address-guard.ts";
+import { falsePagesPerWeekDefault } from "./stages/budget.ts";
 
 export interface CollectorConfig extends MqttCredentials {
   /** Address to listen on; loopback unless the user says otherwise. */
@@ -34,6 +36,8 @@ export interface CollectorConfig extends MqttCredentials {
   readonly uiDir: string;
   /** Page gate: an incident with fewer customers affected is shown but pages nobody. */
   readonly customersMin: number;
+  /** So many incidents a week may be chance: what opens one must be that unlikely. */
+  readonly falsePagesPerWeek: number;
   /** Length of a window; agents must use the same. */
   readonly windowLengthMs: number;
   /** Composite keys of one window before the least important dimensions are folded. */
@@ -97,6 +101,8 @@ const fields: Fields<CollectorConfig> = {
   uiDir: textField({ default: "dist/ui", pattern: /^[^\0]*$/, hint: "a directory" }),
   // One misbehaving customer must not wake anybody.
   customersMin: integerField({ default: 5, min: 1, max: 1_000_000 }),
+  // One a week is as often as people still believe what wakes them.
+  falsePagesPerWeek: numberField({ default: falsePagesPerWeekDefault, min: 0.001, max: 1_000 }),
   windowLengthMs: integerField({ default: 10_000, min: 1_000, max: 600_000 }),
   keysMax: integerField({ default: 100_000, min: 100, max: 1_000_000 }),
   halfEdgesMax: integerField({ default: 200_000, min: 0, max: 10_000_000 }),

@@ -48,8 +48,8 @@ async function runCollector(args: Arguments, system: System): Promise<number> {
   const observer = await readSelfTelemetry(args, system);
   const meter = createMeter();
   const log = createTerminalLog(stderr, clock);
-  const { customersMin } = settings;
-  const decider = observer.observeDecider(createDecider({ customersMin }));
+  const { customersMin, falsePagesPerWeek } = settings;
+  const decider = observer.observeDecider(createDecider({ customersMin, falsePagesPerWeek }));
   const collector = createCollector(settings, { clock, log, meter, decider, disk });
   await collector.start();
   const receivers = { system, log, meter, link: collector.link };

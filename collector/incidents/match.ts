@@ -1,9 +1,10 @@
 /** Which open incident a finding belongs to, and whether a new one should be opened for it. */
 import type { IncidentDetail } from "../../wire/api-types.ts";
 import { isDeparting } from "../stages/detect.ts";
-import type { EvidenceRing } from "../stages/evidence.ts";
+import type { Evidence, EvidenceRing } from "../stages/evidence.ts";
 import type { Finding } from "../stages/explain.ts";
 import type { Registry } from "../stages/registry.ts";
+import { rowName } from "../stages/row-book.ts";
 import type { ImpactSums } from "./impact.ts";
 
 /** While an incident is this young its cause may still be named anew. */
@@ -26,6 +27,9 @@ export interface Occasion {
   readonly windowEndMs: number;
   readonly ring: EvidenceRing;
   readonly registry: Registry;
+  readonly evidence: Evidence | undefined;
+  /** A finding less certain than this opens nothing. */
+  readonly level: number;
 }
 
 /** A busy minute of a machine makes a window slow now and then; two in a row is no accident. */
@@ -35,14 +39,32 @@ const windowsMin = 2;
  * Failures of a node speak for themselves. Slowness may pass, and an edge or nothing may be named
  * only because a window is half a fault: those wait until customers have met it in two windows.
  */
-export function isRipe({ cause, entryRowIds }: Finding, { ring, registry }: Occasion): boolean {
-  if (cause.signal === "errors" && cause.kind === "node") return true;
-  // Traffic is told of when it has been low for long enough.
+export function isRipe(finding: Finding, occasion: Occasion): boolean {
+  const { cause, entryRowIds } = finding;
+  const { ring, registry, evidence, level } = occasion;
+  // Traffic has a level of its own, and is told of when it has been low for long enough.
   if (cause.signal === "traffic") return true;
+  if (evidence === undefined || leastQValue(finding, evidence) > level) return false;
+  if (cause.signal === "errors" && cause.kind === "node") return true;
   const met = ring.detections.filter((held) =>
     [...entryRowIds].some((id) => isDeparting(registry, held, id)),
   );
   return met.length >= windowsMin;
+}
+
+/** Of the rows of what a finding speaks of, the one that chance explains least. */
+function leastQValue(finding: Finding, { sums, book }: Evidence): number {
+  const { cause, symptoms, entries, blamedRowIds } = finding;
+  const services = new Set([...symptoms, ...entries, ...cause.name.split(" → ")]);
+  let least = 1;
+  for (const row of sums.anomalous) {
+    const name = rowName(book, row);
+    if (name === undefined || name.signal !== cause.signal) continue;
+    if (services.has(name.service) || blamedRowIds.has(name.id)) {
+      least = Math.min(least, sums.qValues.get(row) ?? 1);
+    }
+  }
+  return least;
 }
 
 /**

@@ -13,7 +13,7 @@ import {
   updateBook,
 } from "../incidents/incident-book.ts";
 import { falsePagesPerWeekDefault, incidentLevel } from "./budget.ts";
-import { connect } from "./connect.ts";
+import { connect, type Gaps } from "./connect.ts";
 import { type Detection, detect, learn } from "./detect.ts";
 import {
   addDetection,
@@ -37,7 +37,7 @@ import {
   type Registry,
   thresholdsOf,
 } from "./registry.ts";
-import { rollUp } from "./roll-up.ts";
+import { type RolledUp, rollUp } from "./roll-up.ts";
 import { judgeTraffic, type Traffic } from "./traffic.ts";
 
 export interface DeciderSettings {
@@ -47,18 +47,18 @@ export interface DeciderSettings {
   readonly falsePagesPerWeek?: number;
 }
 
-interface State {
+export interface DeciderState {
   registry: Registry;
   ring: EvidenceRing;
   book: IncidentBook;
 }
 
+export function createDeciderState(): DeciderState {
+  return { registry: createRegistry(), ring: createEvidenceRing(), book: createIncidentBook() };
+}
+
 export function createDecider(settings: DeciderSettings): Decider {
-  const state: State = {
-    registry: createRegistry(),
-    ring: createEvidenceRing(),
-    book: createIncidentBook(),
-  };
+  const state = createDeciderState();
   return {
     decide: (window, nowMs) => decide(state, window, { ...settings, nowMs }),
     incidents: () => incidentsOf(state.book),
@@ -67,22 +67,41 @@ export function createDecider(settings: DeciderSettings): Decider {
     thresholds: () => thresholdsOf(state.registry),
     snapshot: () => state,
     restore: (snapshot) => {
-      Object.assign(state, snapshot as State);
+      Object.assign(state, snapshot as DeciderState);
     },
   };
 }
 
 function decide(
-  state: State,
+  state: DeciderState,
   window: ClosedWindow,
   settings: DeciderSettings & { readonly nowMs: number },
 ): Decision {
-  const { registry, ring, book } = state;
-  const { windowStartMs, windowEndMs, cube, coverage } = window;
+  const { registry } = state;
+  const { windowStartMs, windowEndMs, cube } = window;
   const gaps = connect(registry, window, windowEndMs);
   noteMetrics(registry.metrics, cube, windowStartMs);
   const isKnown = (id: string): boolean => isSlowKnown(registry, id, windowStartMs);
   const rolled = rollUp(registry.rows, cube, isKnown, windowEndMs);
+  const { dimensions } = cube.keys;
+  return decideRolled(state, { ...window, rolled, gaps, dimensions }, settings);
+}
+
+/** A window of which the counts are known. */
+export interface RolledWindow extends Omit<ClosedWindow, "cube" | "halfEdges"> {
+  readonly rolled: RolledUp;
+  readonly gaps: Gaps;
+  readonly dimensions: readonly string[];
+}
+
+/** Everything from the counts on. */
+export function decideRolled(
+  state: DeciderState,
+  window: RolledWindow,
+  settings: DeciderSettings & { readonly nowMs: number },
+): Decision {
+  const { registry, ring, book } = state;
+  const { windowStartMs, windowEndMs, coverage, rolled, gaps } = window;
   const level = incidentLevel({
     falsePagesPerWeek: settings.falsePagesPerWeek ?? falsePagesPerWeekDefault,
     windowLengthMs: windowEndMs - windowStartMs,
@@ -103,7 +122,8 @@ function decide(
     trouble ?? (fewer.length === 0 ? undefined : sumEvidence(ring, registry, windowStartMs));
   const { customersMin } = settings;
   const events = updateBook(book, {
-    ...{ registry, ring, evidence, findings, detection, windowEndMs, coverage, customersMin },
+    ...{ registry, ring, evidence, findings, detection, windowEndMs, coverage },
+    ...{ customersMin, level },
   });
   if (!window.revised) learnWindow(state, detection, settings.nowMs);
   const departures = [...traffic.values()].filter(({ anomalous }) => anomalous).length;
@@ -111,10 +131,10 @@ function decide(
 }
 
 /** The causes, each with the metrics of its place that moved. */
-function explainTrouble(registry: Registry, trouble: Evidence, window: ClosedWindow): Finding[] {
+function explainTrouble(registry: Registry, trouble: Evidence, window: RolledWindow): Finding[] {
   const windowMs = window.windowEndMs - window.windowStartMs;
   const onset = { sinceMs: trouble.sinceMs, windowMs };
-  return explain(registry, trouble, window.cube.keys.dimensions).map((finding) =>
+  return explain(registry, trouble, window.dimensions).map((finding) =>
     withMetricEvidence(registry.metrics, finding, onset),
   );
 }
@@ -126,13 +146,16 @@ function heldTraffic({ detections }: EvidenceRing, windowStartMs: number): Traff
 }
 
 /** The windows since the trouble began, if this one is part of it. */
-function evidenceOfTrouble({ registry, ring }: State, detection: Detection): Evidence | undefined {
+function evidenceOfTrouble(
+  { registry, ring }: DeciderState,
+  detection: Detection,
+): Evidence | undefined {
   const sinceMs = troubleSince(ring);
   const isBad = detection.anomalous.size > 0;
   return sinceMs === undefined || !isBad ? undefined : sumEvidence(ring, registry, sinceMs);
 }
 
-function learnWindow({ registry, book }: State, detection: Detection, nowMs: number): void {
+function learnWindow({ registry, book }: DeciderState, detection: Detection, nowMs: number): void {
   learn(registry, detection, (signal, service) => isUnderIncident(book, signal, service), nowMs);
   if (book.open.size === 0) learnGaps(registry, detection.gaps, detection.windowStartMs);
   forgetIdle(registry, detection.windowStartMs);
