@@ -5,7 +5,9 @@
  *
  * A metric is named when chance alone would name one of all the service's in a trouble of twenty:
  * Bonferroni over its series, with the tail of Student's t of 3 degrees that `metricShift` holds
- * against, of which 1.1 / d^3 lies beyond d on either side.
+ * against, of which 1.1 / d^3 lies beyond d on either side. At least twice it must also lie outside
+ * of everything that was seen before: a metric that mostly stands still and leaps now and then has
+ * no spread to be measured by, and one leap is no shift.
  */
 import { type MetricShift, metricShift, splitAtOnset } from "../../detectors/metric-shift.ts";
 import type { Finding } from "./explain.ts";
@@ -26,6 +28,7 @@ const level = 0.05;
 const tail = 2.2;
 const freedom = 3;
 const shiftsMax = 3;
+const newMin = 2;
 const spreadsShownMax = 1_000;
 
 /** When the trouble began, as windows of this length tell it. */
@@ -54,13 +57,20 @@ function shiftOf(series: MetricSeries, { sinceMs, windowMs }: Onset): NamedShift
     const timed = { timesMs: series.timesMs.subarray(0, size), windowMs, values };
     const { before, during } = splitAtOnset(timed, sinceMs);
     const shift = metricShift(before, during);
-    if (shift === undefined) continue;
+    if (shift === undefined || !isNew(before, during, shift.score)) continue;
     const strength = Math.abs(shift.score);
     if (found !== undefined && strength <= Math.abs(found.score)) continue;
     const spreads = Math.sqrt(freedom * Math.expm1(strength ** 2 / (freedom + 1)));
     found = { ...shift, metric, host, of, spreads };
   }
   return found;
+}
+
+/** Whether enough of what is seen now was never seen before, on the side it moved to. */
+function isNew(before: readonly number[], during: readonly number[], score: number): boolean {
+  const sign = Math.sign(score);
+  const farthest = Math.max(...before.map((value) => sign * value));
+  return during.filter((value) => sign * value > farthest).length >= newMin;
 }
 
 /** The finding with what the metrics of its cause say; the same where they say nothing. */

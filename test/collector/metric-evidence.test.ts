@@ -72,6 +72,15 @@ describe("shifts of a service's metrics", () => {
     expect(metricShiftsOf(book, "shop", onsetAt(36))).toEqual([]);
   });
 
+  test("one leap of a metric that stood still is no shift, two are", () => {
+    const leapingFrom = (from: number) =>
+      bookOf(40, (window) => [
+        { service: "cart", metric: "restarts", values: [window >= from ? 1 : 0] },
+      ]);
+    expect(metricShiftsOf(leapingFrom(39), "cart", onsetAt(36))).toEqual([]);
+    expect(metricShiftsOf(leapingFrom(38), "cart", onsetAt(36))).toMatchObject([{ before: 0 }]);
+  });
+
   test("one of many instances shows in the highest value", () => {
     const book = bookOf(40, (window, prng) => [
       {
