@@ -37,7 +37,7 @@ const mebibyte = 2 ** 20;
 function nabFigures(data: string): Figure[] {
   const all = readNab(data).map((series) => {
     const judged = judgeSeries({ ...series, stepMs: series.stepMs });
-    return { ...series, length: series.values.length, scores: judged.surprises, judged };
+    return { ...series, length: series.values.length, scores: judged.news, judged };
   });
   const at = (name: string, label: string, profile: NabProfile, threshold: number): Figure[] => [
     {
@@ -93,7 +93,7 @@ function wsdFigures(data: string): Figure[] {
     const judged = judgeSeries({ times, values, stepMs });
     const from = values.length >>> 1;
     const days = ((values.length - from) * stepMs) / dayMs;
-    return { scores: judged.surprises, labels, from, days, judged };
+    return { scores: judged.news, labels, from, days, judged };
   });
   const score = (threshold: number) =>
     all.map((series) => ({ ...tallySeries(series, threshold), days: series.days }));
@@ -159,7 +159,7 @@ function quietFigure(scores: readonly number[], threshold: number): Figure {
 }
 
 function costFigures(all: readonly JudgedSeries[]): Figure[] {
-  const rows = all.reduce((sum, { surprises }) => sum + surprises.length, 0);
+  const rows = all.reduce((sum, { news }) => sum + news.length, 0);
   const seconds = all.reduce((sum, one) => sum + one.seconds, 0);
   return [
     { metric: "series", label: "series", value: all.length, unit: "" },

@@ -14,24 +14,24 @@ export interface RecordedSeries {
 }
 
 export interface JudgedSeries {
-  /** Powers of ten each row is less likely than ordinary; NaN where nothing was measured. */
-  readonly surprises: Float64Array;
+  /** By row, what its detector calls news; NaN where nothing was measured. */
+  readonly news: Float64Array;
   readonly baseline: SeriesBaseline;
   readonly seconds: number;
 }
 
 export function judgeSeries({ times, values, stepMs }: RecordedSeries): JudgedSeries {
   const baseline = createSeriesBaseline({ stepMs });
-  const pValues = new Float64Array(values.length);
+  const news = new Float64Array(values.length);
   const start = performance.now();
   for (let row = 0; row < values.length; row++) {
     const value = values[row] as number;
     const missing = Number.isNaN(value);
     const judged = updateSeries(baseline, times[row] as number, missing ? undefined : value);
-    pValues[row] = missing ? Number.NaN : judged.pValue;
+    news[row] = missing ? Number.NaN : judged.news;
   }
   const seconds = (performance.now() - start) / 1_000;
-  return { surprises: pValues.map((pValue) => -Math.log10(pValue)), baseline, seconds };
+  return { news, baseline, seconds };
 }
 
 /** Bytes of the numbers a baseline holds, 8 for each that is not in a typed array. */
