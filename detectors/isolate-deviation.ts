@@ -12,8 +12,9 @@
  * What is measured is one of two:
  *
  *   values  Each key is one witness, however large: by how much it moved, relative to the mean of
- *           what was measured and forecast, in units of how much keys scatter (median and MAD, so
- *           that what moved is no scatter), at most `witnessMax`. n witnesses of sum s gain s^2/2n.
+ *           what was measured and forecast, from where most keys are in units of how much they
+ *           scatter (shortest half, so that what moved is no scatter), at most `witnessMax`.
+ *           n witnesses of sum s gain s^2/2n.
  *   counts  Small ones scatter by chance alone. A key counts f events of forecast as
  *           f / (1 + f scatter^2), the size of a Poisson count that says as much, so that a large
  *           key is no better a witness than one that scatters as keys do. Gain of a Poisson rate.
@@ -36,6 +37,7 @@ import {
   wholeOf,
 } from "./cuboids.ts";
 import { keepHeaviest } from "./keep-heaviest.ts";
+import { countScatter, shortestHalf } from "./key-scatter.ts";
 
 export interface MeasuredLeaf {
   /** One value for each dimension. */
@@ -83,14 +85,8 @@ const witnessMax = 15;
 const deviationMin = 1;
 /** e^10 to one. */
 const gainMin = 10;
-/** No series is forecast better than this, and no traffic. */
+/** No series is forecast better than this. */
 const scatterMin = 1e-4;
-const countScatterMin = 0.1;
-const madOfNormal = 1.4826;
-/** Counts forecast below this are mostly 0 or 1, and tell little of how keys scatter. */
-const forecastMin = 5;
-/** Of the squares of standard normals: half are below. */
-const medianOfSquares = 0.4549;
 const countMin = 1e-9;
 const effectMax = 1e6;
 
@@ -154,8 +150,7 @@ function asValues(leaves: readonly MeasuredLeaf[]): Measure {
     leaves,
     ({ actual, forecast }) => (2 * (actual - forecast)) / (actual + forecast),
   );
-  const centre = medianOf(moved);
-  const scatter = madOfNormal * medianOf(moved.map((one) => Math.abs(one - centre)));
+  const { centre, scatter } = shortestHalf(moved);
   const unit = Math.max(scatterMin, scatter);
   const witnesses = moved.map((one) =>
     Math.max(-witnessMax, Math.min(witnessMax, (one - centre) / unit)),
@@ -171,13 +166,13 @@ function asValues(leaves: readonly MeasuredLeaf[]): Measure {
 }
 
 function asCounts(leaves: readonly MeasuredLeaf[]): Measure {
-  const { centre, scatter } = usualOf(leaves);
+  const scatter = countScatter(leaves);
   const shareOf = ({ actual, forecast }: MeasuredLeaf): number =>
-    1 / (1 + Math.max(actual, forecast * centre) * scatter ** 2);
+    1 / (1 + Math.max(actual, forecast) * scatter ** 2);
   return {
     columns: [
       Float64Array.from(leaves, (leaf) => leaf.actual * shareOf(leaf)),
-      Float64Array.from(leaves, (leaf) => leaf.forecast * centre * shareOf(leaf)),
+      Float64Array.from(leaves, (leaf) => leaf.forecast * shareOf(leaf)),
     ],
     gainOf: ({ cuboid, group }) => {
       const actual = Math.max(0, cuboid.sums[0]?.[group] as number);
@@ -187,31 +182,6 @@ function asCounts(leaves: readonly MeasuredLeaf[]): Measure {
       return surprise - (actual - forecast);
     },
   };
-}
-
-/** What most keys did: of their forecast, and how far they lie about that beyond chance. */
-function usualOf(leaves: readonly MeasuredLeaf[]): { centre: number; scatter: number } {
-  const telling = leaves.filter(({ forecast }) => forecast >= forecastMin);
-  const sum = (of: readonly MeasuredLeaf[]): number =>
-    of.reduce((total, { forecast }) => total + forecast, 0);
-  if (sum(telling) < sum(leaves) / 2) return { centre: 1, scatter: countScatterMin };
-  const centre = medianOf(Float64Array.from(telling, ({ actual, forecast }) => actual / forecast));
-  if (centre === 0) return { centre: 1, scatter: countScatterMin };
-  let [low, high] = [countScatterMin, 1];
-  while (high - low > countScatterMin / 10) {
-    const middle = (low + high) / 2;
-    const squares = Float64Array.from(telling, ({ actual, forecast }) => {
-      const usual = forecast * centre;
-      return (actual - usual) ** 2 / (usual + (usual * middle) ** 2);
-    });
-    if (medianOf(squares) > medianOfSquares) low = middle;
-    else high = middle;
-  }
-  return { centre, scatter: low };
-}
-
-function medianOf(values: Float64Array): number {
-  return values.toSorted()[values.length >> 1] ?? 0;
 }
 
 function weightOf({ actual, forecast }: MeasuredLeaf): number {

@@ -3,10 +3,11 @@ import type { Figure } from "../../table.ts";
 import type { Benchmark } from "../benchmark.ts";
 import { drawIncident, type IncidentDesign } from "./draw-incidents.ts";
 import { designL, designS } from "./draw-measures.ts";
+import { drawTraffic } from "./draw-traffic.ts";
 import { costFigures, nameFigures, shareFigure } from "./figures.ts";
 import { nameIncident, runIncidents } from "./incidents.ts";
 import { type NamedCase, scoreNames } from "./name-score.ts";
-import { runDrawnMeasures, runRiskLoc } from "./riskloc.ts";
+import { nameDeparture, runDrawnMeasures, runRiskLoc } from "./riskloc.ts";
 import { runRobustSpot } from "./robustspot.ts";
 
 /** Rivals' figures on recorded data: measured on these very files, by the methods' own code. */
@@ -68,6 +69,11 @@ export const isolationBenchmarks: readonly Benchmark[] = [
     measure: async (_, seed) => measureNone(seed),
   },
   {
+    name: "drawn_traffic",
+    title: "Isolation: our drops of traffic, 200 to 10,000 Zipf-sized keys",
+    measure: async (_, seed) => measureTraffic(seed),
+  },
+  {
     name: "drawn_large",
     title: "Isolation: our incidents of 100,000 and 1,000,000 keys",
     measure: async (_, seed) => measureLarge(seed),
@@ -79,6 +85,10 @@ const kinds = ["failed", "slow"] as const;
 const causesRounds = 8;
 const noneRounds = 15;
 const noneGoal = 0.95;
+const noneLabels = {
+  outside: "none, where all keys feel it",
+  nothing: "none, where nothing happened",
+};
 
 function designsOf(happened: readonly IncidentDesign["happened"][]): IncidentDesign[] {
   return sizes.flatMap((leaves) =>
@@ -115,12 +125,42 @@ function measureNone(seed: number): Figure[] {
     const others = rival.filter((_, at) => cases[at]?.design.happened === what);
     return shareFigure(ofThis, isNone, {
       metric: `none_${what}`,
-      label: what === "outside" ? "none, where all keys feel it" : "none, where nothing happened",
+      label: noneLabels[what],
       rivals: { "G-test": others.filter(isNone).length / others.length },
       goal: { min: noneGoal },
     });
   });
   return [...figures, ...costFigures(cases)];
+}
+
+const trafficRounds = 15;
+const seedStride = 1_000_000;
+
+function measureTraffic(seed: number): Figure[] {
+  const happened = [1, 2, "outside", "nothing"] as const;
+  const cases = sizes.flatMap((leaves) =>
+    happened.flatMap((what) =>
+      Array.from({ length: trafficRounds }, (_, round) => {
+        const drawn = drawTraffic({ leaves, happened: what }, seed * seedStride + leaves + round);
+        return { what, ...nameDeparture(drawn, "counts") };
+      }),
+    ),
+  );
+  const isNone = ({ named }: NamedCase): boolean => named.length === 0;
+  const none = (["outside", "nothing"] as const).map((what) =>
+    shareFigure(
+      cases.filter((one) => one.what === what),
+      isNone,
+      { metric: `none_${what}`, label: noneLabels[what], goal: { min: noneGoal } },
+    ),
+  );
+  return [
+    ...nameFigures(
+      cases.filter(({ what }) => typeof what === "number"),
+      {},
+    ),
+    ...none,
+  ];
 }
 
 const largeRounds = { 100000: 4, 1000000: 1 };

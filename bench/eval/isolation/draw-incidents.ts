@@ -35,7 +35,7 @@ interface Key {
   readonly rate: number;
 }
 
-const names = ["operation", "region", "version", "device", "tier"];
+export const names = ["operation", "region", "version", "device", "tier"];
 const historyWindows = 10;
 /** Spans of a key with the rate of all that stand for what it has not shown yet. */
 const priorCount = 20;
@@ -84,17 +84,12 @@ export function drawIncident(design: IncidentDesign, seed: number): DrawnInciden
       bad,
       expected: (count * (badBefore + priorCount * rate)) / (countBefore + priorCount),
     })),
-    labelled: causes.map((cause) =>
-      [...cause]
-        .map(([dimension, code]) => `${names[dimension]}=${code}`)
-        .sort()
-        .join("&"),
-    ),
+    labelled: causes.map(nameOf),
   };
 }
 
 /** So many values of three to five dimensions that most of their combinations have spans. */
-function drawSizes(prng: Prng, leaves: number): number[] {
+export function drawSizes(prng: Prng, leaves: number): number[] {
   const dimensions = integerFrom(prng, 3, 5);
   const each = (1.2 * leaves) ** (1 / dimensions);
   return Array.from({ length: dimensions }, () =>
@@ -102,7 +97,7 @@ function drawSizes(prng: Prng, leaves: number): number[] {
   );
 }
 
-function drawKeys(
+export function drawKeys(
   prng: Prng,
   { sizes, spans, usual }: { sizes: readonly number[]; spans: number; usual: number },
 ): Key[] {
@@ -147,7 +142,7 @@ interface CauseInput {
 }
 
 /** Fewer than wanted when chance finds no place for more. */
-function drawCauses(prng: Prng, { keys, usual, worse, wanted }: CauseInput): Cause[] {
+export function drawCauses(prng: Prng, { keys, usual, worse, wanted }: CauseInput): Cause[] {
   const spansMax = shareMax * spansOf(keys, new Map());
   const causes: { readonly cause: Cause; readonly spans: number }[] = [];
   for (let tries = 0; causes.length < wanted && tries < triesMax; tries++) {
@@ -180,12 +175,19 @@ function isApart(keys: readonly Key[], cause: Cause, inside: number): boolean {
   });
 }
 
+export function nameOf(cause: Cause): string {
+  return [...cause]
+    .map(([dimension, code]) => `${names[dimension]}=${code}`)
+    .sort()
+    .join("&");
+}
+
 /** Some key could be of both. */
 function overlaps(a: Cause, b: Cause): boolean {
   return [...a].every(([dimension, code]) => (b.get(dimension) ?? code) === code);
 }
 
-function isInside(codes: readonly number[], cause: Cause): boolean {
+export function isInside(codes: readonly number[], cause: Cause): boolean {
   for (const [dimension, code] of cause) if (codes[dimension] !== code) return false;
   return true;
 }

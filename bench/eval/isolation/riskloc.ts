@@ -44,9 +44,12 @@ export function runDrawnMeasures(design: MeasureDesign, seed: number): NamedCase
   );
 }
 
-function nameDeparture({ dimensions, leaves, labelled }: DrawnMeasures): NamedCase {
+export function nameDeparture(
+  { dimensions, leaves, labelled }: DrawnMeasures,
+  measure: "values" | "counts" = "values",
+): NamedCase {
   const startMs = performance.now();
-  const { combinations } = isolateDeviation(leaves, defaultDeviationOptions(dimensions, "values"));
+  const { combinations } = isolateDeviation(leaves, defaultDeviationOptions(dimensions, measure));
   const seconds = (performance.now() - startMs) / msPerSecond;
   const named = combinations.map(({ attributes }) => textOf(attributes));
   return { named, alternatives: [], labelled, seconds };
