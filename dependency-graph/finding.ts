@@ -3,22 +3,30 @@ import {
   type CauseEdge,
   type CauseFinding,
   type CauseHop,
+  type CauseNode,
   type CauseVerdict,
   excessOf,
   type FoundCause,
   isAnomalous,
 } from "./cause-graph.ts";
-import { type Group, rootName } from "./cause-group.ts";
+import { type Group, type Root, rootName } from "./cause-group.ts";
 import { type CauseIndex, callsInto, nodeOf } from "./cause-index.ts";
 import { isBadCall } from "./explain-node.ts";
 import { symptomExcess } from "./quiet-path.ts";
 import { reasonOf, rootVerdict } from "./root-words.ts";
 import { walkHops } from "./walk-hops.ts";
 
+/** What is above chance at all; those hurt by chance are told apart by who met the cause. */
+const hurtDeviations = 1;
+const hurtSpread = 0.05;
+
 export function describeFinding(index: CauseIndex, group: Group): CauseFinding {
   const { root } = group;
-  const entries = entriesOf(index, group);
-  const hops = walkHops(index, group, startOf(index, group, entries));
+  const tops = topsOf(index, group);
+  const followed = group.links.length > 0 ? [] : sortByExcess(index, entriesAbove(index, root));
+  const entries = followed.length > 0 ? followed : tops;
+  const seen = followed.filter((id) => group.members.has(id));
+  const hops = walkHops(index, group, startOf(index, group, [...seen, ...tops]));
   const cause = describeCause(index, group, hops);
   const passed = hops.flatMap(({ from, to }) => [from, to]);
   return {
@@ -37,19 +45,47 @@ function isQuiet(index: CauseIndex, id: string): boolean {
 }
 
 /** Members no bad node calls, most excess first; of a closed cycle the member with most. */
-function entriesOf(index: CauseIndex, group: Group): string[] {
-  const members = [...group.members].sort(
-    (a, b) =>
-      excessOf(symptomExcess(nodeOf(index, b))) - excessOf(symptomExcess(nodeOf(index, a))) ||
-      (a < b ? -1 : 1),
-  );
+function topsOf(index: CauseIndex, group: Group): string[] {
+  const members = sortByExcess(index, [...group.members]);
   const linkedTo = new Set(group.links.map(({ to }) => rootName(to)));
-  const entries = members.filter(
+  const tops = members.filter(
     (id) =>
       !linkedTo.has(id) &&
       callsInto(index, id).every(({ caller }) => !isAnomalous(nodeOf(index, caller))),
   );
-  return entries.length > 0 ? entries : members.slice(0, 1);
+  return tops.length > 0 ? tops : members.slice(0, 1);
+}
+
+/**
+ * Where customers meet a cause that bad calls lead to: these calls are followed back to where
+ * requests come in. The cause is known by then, so a rise there need not stand out by itself, and
+ * a caller that puts up with failures has no customers hurt.
+ */
+function entriesAbove(index: CauseIndex, root: Root): string[] {
+  if (root.kind === "unknown" || !isCarriedOn(index, root)) return [];
+  const above = new Set([root.kind === "edge" ? root.edge.caller : root.id]);
+  for (const id of above) {
+    for (const { caller, calls } of callsInto(index, id))
+      if (excessOf(calls) > 0) above.add(caller);
+  }
+  return [...above].filter((id) => callsInto(index, id).length === 0 && isHurt(nodeOf(index, id)));
+}
+
+/** Whether who calls the root sees it bad. */
+function isCarriedOn(index: CauseIndex, root: Root): boolean {
+  if (root.kind === "edge") return isBadCall(root.edge);
+  return root.kind === "node" && callsInto(index, root.id).some(isBadCall);
+}
+
+/** More than the count wanders by chance. */
+function isHurt({ virtual, server }: CauseNode): boolean {
+  const excess = server.bad - server.expected;
+  return !virtual && excess >= hurtDeviations * Math.sqrt(Math.max(server.expected, hurtSpread));
+}
+
+function sortByExcess(index: CauseIndex, ids: readonly string[]): string[] {
+  const excess = (id: string): number => excessOf(symptomExcess(nodeOf(index, id)));
+  return ids.toSorted((a, b) => excess(b) - excess(a) || (a < b ? -1 : 1));
 }
 
 /** Where the walk is told from: the worst entry, or the worst call that nobody answers for. */

@@ -69,6 +69,11 @@ export function forgetBlame(sums: ImpactSums): ImpactSums {
   return { ...sums, atCause: createHll() };
 }
 
+/** Customers turned out not to meet it where it seemed; who is hurt is counted anew. */
+export function forgetEntries(sums: ImpactSums): ImpactSums {
+  return { ...sums, atEntries: createHll() };
+}
+
 /** Rows as the newest evidence names them. */
 export interface ImpactNames {
   readonly entryIds: ReadonlySet<string>;

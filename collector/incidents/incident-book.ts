@@ -15,7 +15,7 @@ import { departing, type Evidence, type EvidenceRing } from "../stages/evidence.
 import type { Finding } from "../stages/explain.ts";
 import { drawFinding } from "../stages/picture.ts";
 import type { Registry } from "../stages/registry.ts";
-import { addImpact, createImpactSums, forgetBlame, impactOf } from "./impact.ts";
+import { addImpact, createImpactSums, forgetBlame, forgetEntries, impactOf } from "./impact.ts";
 import { isRipe, isTold, matchOpen, type Occasion, type OpenIncident } from "./match.ts";
 import { titleOf } from "./title.ts";
 
@@ -43,6 +43,8 @@ export interface BookInput {
   readonly coverage: number;
   /** Fewer customers affected than this page nobody. */
   readonly customersMin: number;
+  /** A finding less certain than this opens nothing; see budget.ts. */
+  readonly level: number;
 }
 
 export function createIncidentBook(): IncidentBook {
@@ -53,8 +55,8 @@ export function createIncidentBook(): IncidentBook {
 export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[] {
   const events: IncidentEvent[] = [];
   const taken = new Set<string>();
-  const { findings, windowEndMs, ring, registry } = input;
-  const occasion: Occasion = { findings, windowEndMs, ring, registry };
+  const { findings, windowEndMs, ring, registry, evidence, level } = input;
+  const occasion: Occasion = { findings, windowEndMs, ring, registry, evidence, level };
   for (const finding of knownFirst(book, findings)) {
     const known = matchOpen([...book.open.values()], finding, taken, occasion);
     if (known === undefined && !isRipe(finding, occasion)) continue;
@@ -177,6 +179,7 @@ function takeFinding(incident: OpenIncident, finding: Finding, input: BookInput)
     incident.blamedRowIds = new Set();
   }
   if (!keepsCause) incident.blamedRowIds = union(incident.blamedRowIds, finding.blamedRowIds);
+  if (losesEntries(incident, finding, input)) incident.impact = forgetEntries(incident.impact);
   incident.entryRowIds = new Set(finding.entryRowIds);
   incident.rowIds = union(incident.entryRowIds, incident.blamedRowIds);
   incident.nodes = union(incident.nodes, nodesOf(finding, input.registry));
@@ -199,6 +202,17 @@ function takeFinding(incident: OpenIncident, finding: Finding, input: BookInput)
     score: Math.max(detail.score, finding.score),
   };
   refresh(incident, input);
+}
+
+/** Only while every window of it is at hand can its customers be counted anew. */
+function losesEntries(
+  { detail, entryRowIds }: OpenIncident,
+  finding: Finding,
+  { ring }: BookInput,
+): boolean {
+  const oldestMs = ring.detections[0]?.windowStartMs ?? Infinity;
+  const isYoung = oldestMs <= detail.startedAtMs;
+  return isYoung && [...entryRowIds].some((id) => !finding.entryRowIds.has(id));
 }
 
 /** What a finding speaks of: its cause, or both its ends, and everything upstream of it. */

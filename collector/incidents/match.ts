@@ -37,17 +37,19 @@ const windowsMin = 2;
 
 /**
  * Failures of a node speak for themselves. Slowness may pass, and an edge or nothing may be named
- * only because a window is half a fault: those wait until customers have met it in two windows.
+ * only because a window is half a fault: those wait until two windows show them, where customers
+ * meet them or where they begin.
  */
 export function isRipe(finding: Finding, occasion: Occasion): boolean {
-  const { cause, entryRowIds } = finding;
+  const { cause, entryRowIds, blamedRowIds } = finding;
   const { ring, registry, evidence, level } = occasion;
   // Traffic has a level of its own, and is told of when it has been low for long enough.
   if (cause.signal === "traffic") return true;
   if (evidence === undefined || leastQValue(finding, evidence) > level) return false;
   if (cause.signal === "errors" && cause.kind === "node") return true;
+  const rowIds = [...entryRowIds, ...blamedRowIds];
   const met = ring.detections.filter((held) =>
-    [...entryRowIds].some((id) => isDeparting(registry, held, id)),
+    rowIds.some((id) => isDeparting(registry, held, id)),
   );
   return met.length >= windowsMin;
 }

@@ -192,13 +192,15 @@ function completeFinding(input: {
   };
 }
 
-/** The operations by which customers meet the fault; all of the entry where none stands out. */
+/** The operations by which customers meet the fault; all of an entry where none stands out. */
 function entryRows(rows: readonly EvidenceRow[], entries: readonly string[]): EvidenceRow[] {
-  const operations = rows.filter(
-    (row) => row.scope === "operation" && entries.includes(row.service) && row.bad > row.expected,
-  );
-  const standing = operations.filter((row) => row.anomalous);
-  return standing.length > 0 ? standing : operations;
+  return entries.flatMap((entry) => {
+    const operations = rows.filter(
+      (row) => row.scope === "operation" && row.service === entry && row.bad > row.expected,
+    );
+    const standing = operations.filter((row) => row.anomalous);
+    return standing.length > 0 ? standing : operations;
+  });
 }
 
 function anomaliesOf(rows: readonly EvidenceRow[], windowStartMs: number): Anomaly[] {
