@@ -1,4 +1,4 @@
-/** What most keys did, and how far they lie about it: of keys nearly half of which may have moved. */
+/** What most keys did, and how far they lie about it, where nearly half of them may have moved. */
 
 export interface Usual {
   readonly centre: number;

@@ -116,7 +116,10 @@ export function decideRolled(
   const bad = trouble === undefined ? [] : explainTrouble(registry, trouble, window);
   const isExplained = (services: readonly string[]): boolean =>
     services.some((service) => isHurt(book, bad, service));
-  const fewer = explainTraffic(registry, { traffic, rolled, isExplained });
+  const { detections } = ring;
+  const { dimensions } = window;
+  const arrived = { traffic, rolled, detections, dimensions, isExplained };
+  const fewer = explainTraffic(registry, arrived);
   const findings = [...bad, ...fewer];
   const evidence =
     trouble ?? (fewer.length === 0 ? undefined : sumEvidence(ring, registry, windowStartMs));

@@ -16,7 +16,9 @@ import { anomalyScore } from "../../detectors/anomaly-score.ts";
 import type { LowRun } from "../../detectors/traffic-baseline.ts";
 import type { Anomaly } from "../../wire/api-types.ts";
 import { trafficSentence } from "./anomaly-sentence.ts";
+import type { Detection } from "./detect.ts";
 import type { Finding } from "./explain.ts";
+import { isolateMissing } from "./isolate-traffic.ts";
 import { farSideOf, type Registry } from "./registry.ts";
 import type { RolledUp } from "./roll-up.ts";
 import { rowOf } from "./row-book.ts";
@@ -30,6 +32,8 @@ import {
 } from "./traffic.ts";
 
 export interface TrafficEvidence {
+  readonly detections: readonly Detection[];
+  readonly dimensions: readonly string[];
   readonly traffic: Traffic;
   readonly rolled: RolledUp;
   /** Whether something that fails or is slow explains what becomes of a service's traffic. */
@@ -55,7 +59,9 @@ export function explainTraffic(registry: Registry, evidence: TrafficEvidence): F
     (row) => row.scope !== "call" && isFromOutside(registry, evidence, edges, row),
   );
   const findings = stopped.map((row) => edgeFinding(registry, evidence, row));
-  return arriving.length === 0 ? findings : [...findings, entryFinding(arriving)];
+  return arriving.length === 0
+    ? findings
+    : [...findings, entryFinding(registry, evidence, arriving)];
 }
 
 function isLasting(row: TrafficRow): row is LowRow {
@@ -128,7 +134,7 @@ function edgeFinding(registry: Registry, evidence: TrafficEvidence, row: LowRow)
   const share = Math.round(100 * (ownShare(registry, evidence, row.service) ?? 0));
   const reason = `${trafficSentence(row)}, while ${row.service} gets ${share} % of its usual requests`;
   return {
-    ...found([row]),
+    ...found(registry, evidence, [row]),
     cause: { name, kind: "edge", verdict: "likely", signal: "traffic", reason },
     hops: [{ from: row.service, to: callee, evidence: [reason], verdict: "likely" }],
     symptoms: [row.service],
@@ -139,7 +145,11 @@ function edgeFinding(registry: Registry, evidence: TrafficEvidence, row: LowRow)
 }
 
 /** One story for all entries: what keeps requests away from several is likely one thing. */
-function entryFinding(rows: readonly LowRow[]): Finding {
+function entryFinding(
+  registry: Registry,
+  evidence: TrafficEvidence,
+  rows: readonly LowRow[],
+): Finding {
   const entries = [...new Set(rows.map(({ service }) => service))];
   const operations = rows.filter(({ scope }) => scope === "operation");
   const whole = rows.filter(
@@ -151,7 +161,7 @@ function entryFinding(rows: readonly LowRow[]): Finding {
     .map(trafficSentence);
   const reason = `fewer requests arrive, from outside of what is watched: ${said.join("; ")}`;
   return {
-    ...found(rows),
+    ...found(registry, evidence, rows),
     cause: { name: "", kind: "none", verdict: "inconclusive", signal: "traffic", reason },
     hops: [],
     symptoms: entries,
@@ -165,12 +175,19 @@ function hasWhole(rows: readonly LowRow[], service: string): boolean {
   return rows.some((row) => row.scope === "service" && row.service === service);
 }
 
-function found(rows: readonly LowRow[]) {
+function found(
+  registry: Registry,
+  { detections, dimensions }: TrafficEvidence,
+  rows: readonly LowRow[],
+) {
+  const sinceMs = Math.min(...rows.map(({ low }) => low.sinceMs));
+  const combinations = isolateMissing(registry, { detections, dimensions, low: rows, sinceMs });
   const score = Math.max(...rows.map(({ low }) => anomalyScore(low.pValue)));
   return {
-    ...{ quiet: [], suspects: [], combinations: [], alternatives: [], lostNs: 0, score },
+    ...{ quiet: [], suspects: [], alternatives: [], lostNs: 0, score },
     anomalies: rows.map((row) => anomalyOf(row)),
-    sinceMs: Math.min(...rows.map(({ low }) => low.sinceMs)),
+    combinations,
+    sinceMs,
   };
 }
 

@@ -50,7 +50,7 @@ export function isolateCause({ blamed, dimensions }: IsolateInput): IsolatedCaus
 }
 
 /** A span's kind is how it was recorded, not where a fault lies. */
-function isNameable({ name }: { readonly name: string }): boolean {
+export function isNameable({ name }: { readonly name: string }): boolean {
   return name !== "span.kind" && name !== "peer";
 }
 

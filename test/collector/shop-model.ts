@@ -39,6 +39,8 @@ export interface Trouble {
   failsInside?: (visit: Visit) => boolean;
   /** The network between two services loses this much. */
   gapMs?: (caller: string, callee: string) => number;
+  /** The request never arrives. */
+  staysAway?: (visit: Visit) => boolean;
   /** The service leaves this call out, and answers well all the same. */
   skips?: (caller: string, callee: string) => boolean;
 }
@@ -108,10 +110,9 @@ export function serveWindow(
     const operation = shop.prng.next() < 0.5 ? "GET /products" : "POST /checkout";
     const cartSize = shop.prng.pick(["small", "medium", "large"]);
     const trouble = options.trouble ?? {};
-    const outcome = serve(
-      { shop, cube, trouble },
-      { service: "frontend", operation, customer, version: "1.0.0", cartSize },
-    );
+    const visit = { service: "frontend", operation, customer, version: "1.0.0", cartSize };
+    if (trouble.staysAway?.(visit) === true) continue;
+    const outcome = serve({ shop, cube, trouble }, visit);
     if (outcome.troubled) shop.hurt.failed.add(customer.id);
     if (outcome.ms > 300) shop.hurt.slow.add(customer.id);
   }

@@ -75,6 +75,24 @@ describe("fewer requests arrive", () => {
     expect(events.filter((type) => type === "incident.opened")).toHaveLength(1);
   });
 
+  test("of some carts alone: their attributes are named, and nothing else", () => {
+    const staysAway: Trouble["staysAway"] = ({ cartSize }) => cartSize !== "large";
+    const { incidents } = check([usual, { windows: 8, trouble: { staysAway } }]);
+    expect(incidents).toHaveLength(1);
+    const { combinations = [] } = incidents[0] ?? {};
+    const named = combinations.map(({ attributes }) => attributes.map(({ value }) => value).join());
+    expect(named.sort()).toEqual(["medium", "small"]);
+    for (const { bad, count, explained } of combinations) {
+      expect(bad / count).toBeGreaterThan(0.95);
+      expect(explained).toBeGreaterThan(0.3);
+    }
+  });
+
+  test.each([1, 2, 3])("of all customers alike: no attribute is named (seed %i)", (seed) => {
+    const { incidents } = check([usual, { windows: 8, requests: 60 }], seed);
+    expect(incidents).toMatchObject([{ signal: "traffic", combinations: [] }]);
+  });
+
   test("for two windows, as when a process starts again: nothing is told", () => {
     expect(check([usual, { windows: 2, requests: 0 }, { windows: 8 }]).events).toEqual([]);
   });
