@@ -49,7 +49,10 @@ export interface TrafficObservation {
 
 export interface TrafficJudgement {
   readonly expected: number;
-  /** Share of ordinary windows at least as far off, either way; in (0, 1]. */
+  /**
+   * Share of ordinary windows at least as far off, either way; in (0, 1]. Within a factor of two
+   * of the expected it matters to nobody and is 1.
+   */
   readonly pValue: number;
   readonly direction: "up" | "down" | "none";
   /** The run of low windows that this one belongs to. */
@@ -73,8 +76,8 @@ const shiftWindows = 360;
 /** A rate wanders by a tenth until more is known, a belief worth ten minutes. */
 const dispersionPrior = 0.01;
 const dispersionWeight = 60;
-/** A window is low when at most so much of the usual came, and that is not chance. */
-const lowShare = 0.5;
+/** A window is low when at most half of the usual came, and that is not chance. */
+const factorMin = 2;
 const lowPValue = 0.001;
 
 export function createTrafficBaseline(): TrafficBaseline {
@@ -107,7 +110,7 @@ export function updateTraffic(
     learnLevel(baseline, count);
     return { expected, pValue: 1, direction: "none", low: undefined };
   }
-  const direction = count + unseen < expected ? "down" : count > expected ? "up" : "none";
+  const direction = directionOf(count, count + unseen, expected);
   const seen = direction === "down" ? count + unseen : count;
   const pValue = tailOf(baseline, { count: seen, expected, direction });
   baseline.excused = false;
@@ -154,8 +157,17 @@ function startAnew(baseline: TrafficBaseline): void {
 
 function isLowCount(baseline: TrafficBaseline, count: number): boolean {
   const expected = expectedTraffic(baseline);
-  if (count > lowShare * expected) return false;
+  if (count * factorMin > expected) return false;
   return tailOf(baseline, { count, expected, direction: "down" }) <= lowPValue;
+}
+
+function directionOf(
+  count: number,
+  countMax: number,
+  expected: number,
+): TrafficJudgement["direction"] {
+  if (countMax * factorMin <= expected) return "down";
+  return count >= expected * factorMin && count > 0 ? "up" : "none";
 }
 
 function extendRun(
