@@ -1,56 +1,11 @@
 /** Metrics in windows: under which keys, beside spans, within bounds, and counted once. */
 import { describe, expect, test } from "vitest";
 import { quantileDigest } from "../../sketch/digest.ts";
-import { transcodeMetricsJson } from "../../wire/otlp-json.ts";
-import {
-  type AttributeLiteral,
-  attributesOf,
-  cellsOf,
-  fixtureStartMs,
-  startTestAgent,
-  type TestAgent,
-  valuesOf,
-} from "./fixture.ts";
-
-interface GaugeLiteral {
-  readonly service?: string;
-  readonly resource?: Readonly<Record<string, AttributeLiteral>>;
-  readonly name?: string;
-  readonly value: number;
-  readonly attributes?: Readonly<Record<string, AttributeLiteral>>;
-  /** Milliseconds after the fixture's start. */
-  readonly at?: number;
-}
-
-function requestOf(gauges: readonly GaugeLiteral[]): Uint8Array {
-  const resourceMetrics = gauges.map(({ service, resource, name, value, attributes, at }) => ({
-    resource: { attributes: attributesOf({ "service.name": service ?? "shop", ...resource }) },
-    scopeMetrics: [
-      {
-        metrics: [
-          {
-            name: name ?? "queue.length",
-            gauge: {
-              dataPoints: [
-                {
-                  timeUnixNano: String(BigInt(fixtureStartMs + (at ?? 10)) * 1_000_000n),
-                  asDouble: value,
-                  attributes: attributesOf(attributes ?? {}),
-                },
-              ],
-            },
-          },
-        ],
-      },
-    ],
-  }));
-  const bytes = transcodeMetricsJson(new TextEncoder().encode(JSON.stringify({ resourceMetrics })));
-  if (!bytes.ok) throw new Error(bytes.error.message);
-  return bytes.value;
-}
+import { cellsOf, startTestAgent, type TestAgent, valuesOf } from "./fixture.ts";
+import { type GaugeLiteral, gaugesOf } from "./gauges.ts";
 
 function check({ agent }: TestAgent, ...gauges: GaugeLiteral[]) {
-  const taken = agent.ingestMetrics(requestOf(gauges));
+  const taken = agent.ingestMetrics(gaugesOf(gauges));
   if (!taken.ok) throw new Error(taken.error.message);
   return taken.value;
 }
@@ -156,7 +111,7 @@ describe("windows", () => {
 
   test("the same bytes again are answered and not counted", async () => {
     const agent = await startTestAgent();
-    const request = requestOf([{ value: 1 }]);
+    const request = gaugesOf([{ value: 1 }]);
     const first = agent.agent.ingestMetrics(request);
     expect(agent.agent.ingestMetrics(request)).toEqual(first);
     await agent.moveTo(20_000);

@@ -458,3 +458,50 @@ describe("hostile bytes", () => {
     expect(accepted).toBeGreaterThan(100);
   });
 });
+
+describe("metrics", () => {
+  const key = ["shop", "queue.length", "metric", "", "", "", ""];
+  const spanKey = ["shop", "GET /", "server", "", "", "", ""];
+
+  /** Decodes a window with one metric, as `change` leaves it. */
+  function check(change: (window: WindowBatch, metric: number, span: number) => WindowBatch) {
+    const cube = createCube(windowStartMs, builtInDimensions, { keysMax: 100, edgesMax: 100 });
+    const metric = intern(cube.keys, key);
+    const span = intern(cube.keys, spanKey);
+    cube.cells.addValue(cube.cells.rowFor(metric), -2.5, 1);
+    const window: WindowBatch = {
+      ...{ ...header, kind: "window", cube, halfEdges: [], halfEdgeShift: 0, folded: [] },
+      counts: { spans: 0, errors: 0, rejected: 0, late: 0, unpaired: 0 },
+      keyDemand: 0,
+    };
+    return decodeSketchBatch(encodeSketchBatch(change(window, metric, span)));
+  }
+
+  test("have values and no spans", () => {
+    const decoded = check((window) => window);
+    if (!decoded.ok || decoded.value.kind !== "window") throw new Error("refused");
+    const [cell] = [...decoded.value.cube.cells.values()];
+    expect([cell?.count, cell?.values?.min, cell?.values?.count]).toEqual([0, -2.5, 1]);
+  });
+
+  test("that are said to have spans, or calls, are refused", () => {
+    const counted = check((window, metric) => {
+      const cell = { ...createCell(), count: 1, adjusted: 2 ** 16 };
+      addHistogram(cell.durationNs, 1);
+      addCell(window.cube, metric, cell);
+      return { ...window, counts: { ...window.counts, spans: 1 } };
+    });
+    expect(counted).toMatchObject({
+      ok: false,
+      error: { message: expect.stringMatching(/spans under a metric/) },
+    });
+    const called = check((window, metric, span) => {
+      addEdge(window.cube, { caller: span, callee: metric }, { ...createEdgeCell(), count: 1 });
+      return window;
+    });
+    expect(called).toMatchObject({
+      ok: false,
+      error: { message: expect.stringMatching(/call of a metric/) },
+    });
+  });
+});

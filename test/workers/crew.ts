@@ -32,6 +32,7 @@ export interface Crew {
   readonly merger: WorkerMerger;
   /** Gives a request to a worker, which takes it or not. */
   offer(worker: number, request: Uint8Array): Result<Ingested>;
+  offerMetrics(worker: number, request: Uint8Array): Result<Ingested>;
   /** As `offer`, but fails when it is refused. */
   ingest(worker: number, ...spans: SpanLiteral[]): void;
   /** Moves time to `offsetMs` after the fixture's start and lets batches out. */
@@ -130,6 +131,7 @@ export function startCrew(count: number, config: Partial<AgentConfig> = {}, news
     link,
     merger,
     offer,
+    offerMetrics: (worker, request) => wireOf(worker).pipeline.ingestMetrics(request),
     ingest(worker, ...spans) {
       const result = offer(worker, requestOf(spans));
       if (!result.ok) throw new Error(result.error.message);
