@@ -41,6 +41,8 @@ export interface Suspect {
   readonly score: number;
   readonly verdict: "confirmed" | "likely" | "inconclusive";
   readonly evidence: readonly string[];
+  /** Self times or gaps are among what speaks against it. */
+  readonly lostTime: boolean;
 }
 
 /** A neighbour that moved this much of it accounts for a shift. */
@@ -126,21 +128,32 @@ function suspectNode(index: SuspectIndex, node: SuspectNode): Unjudged {
   const isFelt = time + calls > 0 || index.lost.size + index.broken.size === 0;
   const other = (isFelt ? 1 : idleShare) * (others[0]?.score ?? 0);
   const sentences = [
-    ...(lost?.shifts ?? []).map((shift) => shiftSentence(node.id, shift)),
+    ...(lost?.shifts ?? []).map(({ place, shift }) => shiftSentence(place, shift)),
     ...node.shifts.filter(isChangedCall).map((shift) => shiftSentence(node.id, shift)),
+    ...(index.calls.get(node.id) ?? []).flatMap((edge) =>
+      edge.shifts.filter(isChangedCall).map((shift) => shiftSentence(nameOf(edge), shift)),
+    ),
     ...(broken?.callers ?? []).map((caller) => brokenSentence(node.id, caller)),
     ...others.map(({ shift }) => shiftSentence(node.id, shift)),
   ];
   const score = Math.hypot(time, calls, other);
   const isHint = time + calls === 0 && others[0]?.shift.kind === "resource";
-  return { id: node.id, kind: "node", score, isHint, evidence: sentences.slice(0, evidenceMax) };
+  const evidence = sentences.slice(0, evidenceMax);
+  return { id: node.id, kind: "node", score, isHint, lostTime: time > 0, evidence };
 }
 
 function suspectEdge(index: SuspectIndex, edge: SuspectEdge): Unjudged {
   const id = nameOf(edge);
   const lost = index.lost.get(id);
-  const evidence = (lost?.shifts ?? []).map((shift) => shiftSentence(id, shift));
-  return { id, kind: "edge", score: timeScore(index, lost), isHint: false, evidence };
+  const evidence = (lost?.shifts ?? []).map(({ place, shift }) => shiftSentence(place, shift));
+  return {
+    id,
+    kind: "edge",
+    score: timeScore(index, lost),
+    isHint: false,
+    lostTime: true,
+    evidence,
+  };
 }
 
 /** What is sure counts for the share it explains of the most that anybody explains. */

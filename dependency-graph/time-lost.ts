@@ -23,12 +23,18 @@ import {
   surpriseOf,
 } from "./shifts.ts";
 
+export interface PlacedShift {
+  /** Node id or edge name. */
+  readonly place: string;
+  readonly shift: Shift;
+}
+
 export interface TimeLost {
   /** Seconds it explains. */
   readonly cost: number;
   /** The strongest of what moved. */
   readonly surprise: number;
-  readonly shifts: readonly Shift[];
+  readonly shifts: readonly PlacedShift[];
 }
 
 interface Gaps {
@@ -37,7 +43,7 @@ interface Gaps {
   moved: number;
   /** Of which too little is known for some. */
   edges: number;
-  readonly shifts: Shift[];
+  readonly shifts: PlacedShift[];
 }
 
 /** An edge with too few calls moved as likely as not. */
@@ -53,8 +59,8 @@ export function timeLost(
   const lost = new Map<string, TimeLost>();
   for (const { id, shifts } of graph.nodes) {
     const own = shifts.filter((shift) => shift.kind === "self_time" && isLoss(shift));
-    const gaps = chargedGaps(sumGaps(into.get(id)), sumGaps(outOf.get(id)));
-    const moved = [...own, ...gaps.shifts];
+    const gaps = chargedGaps(sumGaps(nameOf, into.get(id)), sumGaps(nameOf, outOf.get(id)));
+    const moved = [...own.map((shift) => ({ place: id, shift })), ...gaps.shifts];
     if (moved.length === 0) continue;
     lost.set(id, {
       cost: costOf(own) + gaps.cost,
@@ -68,7 +74,8 @@ export function timeLost(
       edges?.some((other) => other.gapKnown !== false && !hasLoss(other)),
     );
     if (gap === undefined || !isAlone) continue;
-    lost.set(nameOf(edge), { cost: costOf([gap]), surprise: surpriseOf(gap), shifts: [gap] });
+    const shifts = [{ place: nameOf(edge), shift: gap }];
+    lost.set(nameOf(edge), { cost: costOf([gap]), surprise: surpriseOf(gap), shifts });
   }
   return lost;
 }
@@ -86,16 +93,17 @@ function chargedGaps(into: Gaps, outOf: Gaps): Pick<Gaps, "cost" | "surprise" | 
   };
 }
 
-function sumGaps(edges: readonly SuspectEdge[] = []): Gaps {
+function sumGaps(nameOf: (edge: SuspectEdge) => string, edges: readonly SuspectEdge[] = []): Gaps {
   const sum: Gaps = { cost: 0, surprise: 0, moved: 0, edges: 0, shifts: [] };
-  for (const { shifts, gapKnown } of edges) {
+  for (const edge of edges) {
+    const { shifts, gapKnown } = edge;
     const gap = shifts.find((shift) => shift.kind === "gap" && isLoss(shift));
     sum.edges += gap === undefined && gapKnown === false ? unknownShare : 1;
     if (gap === undefined) continue;
     sum.cost += costOf([gap]);
     sum.surprise = Math.max(sum.surprise, surpriseOf(gap));
     sum.moved++;
-    sum.shifts.push(gap);
+    sum.shifts.push({ place: nameOf(edge), shift: gap });
   }
   return sum;
 }

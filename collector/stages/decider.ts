@@ -38,6 +38,8 @@ import {
   thresholdsOf,
 } from "./registry.ts";
 import { type RolledUp, rollUp } from "./roll-up.ts";
+import { sumTraces } from "./sum-traces.ts";
+import { learnWindowTraces, noteTraces } from "./trace-book.ts";
 import { judgeTraffic, type Traffic } from "./traffic.ts";
 
 export interface DeciderSettings {
@@ -81,6 +83,7 @@ function decide(
   const { windowStartMs, windowEndMs, cube } = window;
   const gaps = connect(registry, window, windowEndMs);
   noteMetrics(registry.metrics, cube, windowStartMs);
+  noteTraces(registry.traces, sumTraces(registry, cube, gaps), cube);
   const isKnown = (id: string): boolean => isSlowKnown(registry, id, windowStartMs);
   const rolled = rollUp(registry.rows, cube, isKnown, windowEndMs);
   const { dimensions } = cube.keys;
@@ -160,6 +163,9 @@ function evidenceOfTrouble(
 
 function learnWindow({ registry, book }: DeciderState, detection: Detection, nowMs: number): void {
   learn(registry, detection, (signal, service) => isUnderIncident(book, signal, service), nowMs);
-  if (book.open.size === 0) learnGaps(registry, detection.gaps, detection.windowStartMs);
+  if (book.open.size === 0) {
+    learnGaps(registry, detection.gaps, detection.windowStartMs);
+    learnWindowTraces(registry.traces, detection.windowStartMs);
+  }
   forgetIdle(registry, detection.windowStartMs);
 }

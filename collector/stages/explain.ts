@@ -3,6 +3,7 @@
  * begin, and each cause isolated to the attributes that explain it.
  */
 
+import { blastRadius } from "../../dependency-graph/blast-radius.ts";
 import {
   type CauseEdge,
   type CauseFinding,
@@ -13,6 +14,7 @@ import {
 } from "../../dependency-graph/cause-graph.ts";
 import { findCauses } from "../../dependency-graph/root-cause.ts";
 import { edgesOf, nodesOf } from "../../dependency-graph/service-graph.ts";
+import { settleFinding } from "../../dependency-graph/settle.ts";
 import { anomalyScore } from "../../detectors/anomaly-score.ts";
 import { quantileHistogram } from "../../sketch/histogram.ts";
 import type { Anomaly, Cause, Combination } from "../../wire/api-types.ts";
@@ -24,6 +26,7 @@ import { lostTimeNs } from "./lost-time.ts";
 import { farSideOf, type Registry } from "./registry.ts";
 import { isOutgoing } from "./roll-up.ts";
 import type { BadSignal } from "./row-book.ts";
+import { changeSentence, suspectsSince } from "./trace-book.ts";
 
 /** A cause with everything it explains. */
 export interface Finding extends Omit<CauseFinding, "cause"> {
@@ -54,16 +57,34 @@ export function explain(
   evidence: Evidence,
   dimensions: readonly string[],
 ): Finding[] {
+  const suspects = suspectsSince(registry.traces, evidence.sinceMs);
   return (["errors", "slow"] as const).flatMap((signal) => {
     const nodes = causeNodes(registry, evidence, signal);
     const edges = causeEdges(registry, evidence, signal);
-    const findings = findCauses({ signal, nodes, edges });
+    const dependsOn = (id: string, on: string): boolean =>
+      id === on || blastRadius(edges, on).dependants.includes(id);
+    const findings = findCauses({ signal, nodes, edges })
+      .map((finding) => settleFinding(finding, suspects, dependsOn))
+      .map((finding) => withChange(registry, evidence, finding));
     const isVirtual = new Set(nodes.filter(beginsOutside).map(({ id }) => id));
     const complete = findings.map((finding) =>
       completeFinding({ registry, evidence, dimensions, signal, finding, isVirtual }),
     );
     return signal === "slow" ? withoutCarriedAlong(complete) : complete;
   });
+}
+
+/** What was deployed where it began is part of the reason, never the reason alone. */
+function withChange(
+  registry: Registry,
+  { sinceMs }: Evidence,
+  finding: CauseFinding,
+): CauseFinding {
+  const { cause } = finding;
+  const change =
+    cause.kind === "node" ? changeSentence(registry.traces, cause.name, sinceMs) : undefined;
+  if (change === undefined) return finding;
+  return { ...finding, cause: { ...cause, reason: `${cause.reason}; ${change}` } };
 }
 
 /** A slow finding that loses less than this share of another's time is no cause of its own. */

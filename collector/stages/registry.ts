@@ -28,6 +28,7 @@ import {
   type RowName,
   rowOf,
 } from "./row-book.ts";
+import { createTraceBook, type TraceBook } from "./trace-book.ts";
 
 const thresholdsMax = 400_000;
 const idleMsMax = 24 * 3_600_000;
@@ -61,6 +62,7 @@ export interface Registry {
   readonly halfEdges: HalfEdgeJoin<CallSide>;
   /** Gaps of healthy windows by edge: what a call normally loses between its two sides. */
   readonly gaps: Map<string, Kept<Histogram>>;
+  readonly traces: TraceBook;
   readonly metrics: MetricBook;
 }
 
@@ -74,6 +76,7 @@ export function createRegistry(): Registry {
     graph: createServiceGraph(),
     halfEdges: createHalfEdgeJoin(),
     gaps: new Map(),
+    traces: createTraceBook(),
     metrics: createMetricBook(),
   };
 }
