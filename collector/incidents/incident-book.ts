@@ -84,10 +84,11 @@ export function updateBook(book: IncidentBook, input: BookInput): IncidentEvent[
   return events;
 }
 
-/** An incident is recognised by its cause before another finding may take it over. */
+/** An incident is recognised by its cause before a finding of another, or of none, may take it. */
 function knownFirst(book: IncidentBook, findings: readonly Finding[]): Finding[] {
   const names = new Set([...book.open.values()].map(({ detail }) => detail.cause.name));
-  const rank = ({ cause }: Finding): number => (names.has(cause.name) ? 0 : 1);
+  const rank = ({ cause }: Finding): number =>
+    cause.kind !== "none" && names.has(cause.name) ? 0 : 1;
   return findings.toSorted((a, b) => rank(a) - rank(b));
 }
 
