@@ -9,11 +9,14 @@ export interface MetricHead {
   readonly isMonotonic: boolean;
 }
 
-/** An attribute: `value` is the range of its AnyValue, `whole` that of the KeyValue. */
+/** An attribute: the ranges of its KeyValue, of its name, and of its AnyValue. */
 export interface LocatedAttribute {
-  readonly name: string;
-  readonly value: ByteRange;
-  readonly whole: ByteRange;
+  readonly wholeStart: number;
+  readonly wholeEnd: number;
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface ByteRange {

@@ -4,8 +4,8 @@
  * unknown names are ignored. 64-bit integers may be strings or numbers and keep every digit; null
  * means absent. An id of the wrong size, unlike an empty one, refuses the request.
  *
- * Bounds: values nest `depthMax` deep, and no list of numbers is longer than `elementsMax`: but for
- * those, which may grow fourfold, the output is shorter than the input. How many elements there are
+ * Bounds: values nest `depthMax` deep, and lists hold no more than `elementsMax` numbers together:
+ * but for those, which may grow fourfold, the output is shorter than the input. How many elements there are
  * is for `validate-traces.ts` to judge, on the bytes that come out.
  *
  * Source: opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding".
@@ -15,13 +15,15 @@ import { digitsOfWrapped, wrapLongIntegers } from "./json-integers.ts";
 import { isMessage, type MessageName, type Scalar } from "./otlp-fields.ts";
 import { alternatives, messages } from "./otlp-messages.ts";
 import { ProtoWriter } from "./proto-writer.ts";
-import { defaultTraceLimits, type TraceLimits } from "./validate-traces.ts";
+import { defaultMetricLimits, defaultTraceLimits, type TraceLimits } from "./validate-traces.ts";
 
 interface Transcoding {
   readonly writer: ProtoWriter;
   readonly limits: TraceLimits;
   depth: number;
   isTooLarge: boolean;
+  /** Texts and numbers of lists, so far. */
+  scalars: number;
   /** Where we are, as names and indices. */
   readonly path: (string | number)[];
 }
@@ -42,7 +44,7 @@ export function transcodeOtlpJson(
 /** The same for a request of metrics. */
 export function transcodeMetricsJson(
   text: Uint8Array,
-  limits: TraceLimits = defaultTraceLimits,
+  limits: TraceLimits = defaultMetricLimits,
 ): Result<Uint8Array> {
   return transcode(text, "metricsRequest", limits);
 }
@@ -63,6 +65,7 @@ function transcode(
     limits,
     depth: 0,
     isTooLarge: false,
+    scalars: 0,
     path: [],
   };
   const wrong = writeMessage(state, message, raw);
@@ -104,7 +107,8 @@ function writeList(
 ): Wrong {
   if (!Array.isArray(raw)) return "is not a list";
   const { elementsMax } = state.limits;
-  if (!isMessage(type) && raw.length > elementsMax) {
+  if (!isMessage(type)) state.scalars += raw.length;
+  if (state.scalars > elementsMax) {
     state.isTooLarge = true;
     return `holds more than ${elementsMax} elements`;
   }

@@ -1,5 +1,4 @@
 /** Finds the fields of checked messages, and the attributes among them. */
-import { utf8Of } from "./any-value.ts";
 import type { ByteRange, LocatedAttribute } from "./metric-point.ts";
 import { type Cursor, skipTrusted, trustedEnd, trustedVarint, wireBytes } from "./protobuf.ts";
 
@@ -7,6 +6,8 @@ export interface Part extends ByteRange {
   readonly field: number;
 }
 
+const keyTag = 0x0a;
+const valueTag = 0x12;
 export const nowhere: ByteRange = { start: 0, end: 0 };
 
 /** The fields of a message that hold bytes; others are stepped over. */
@@ -26,19 +27,34 @@ export function partsOf(bytes: Uint8Array, { start, end }: ByteRange): Part[] {
   return parts;
 }
 
-/** The KeyValues in field `field` of a message: KeyValue{1 key, 2 value}. */
+/** The KeyValues in field `field` of a message. */
 export function attributesIn(
   bytes: Uint8Array,
   range: ByteRange,
   field: number,
 ): LocatedAttribute[] {
-  const attributes: LocatedAttribute[] = [];
-  for (const whole of partsOf(bytes, range)) {
-    if (whole.field !== field) continue;
-    const parts = partsOf(bytes, whole);
-    const name = parts.findLast((part) => part.field === 1) ?? nowhere;
-    const value = parts.findLast((part) => part.field === 2) ?? nowhere;
-    attributes.push({ name: utf8Of(bytes, name.start, name.end), value, whole });
+  return partsOf(bytes, range)
+    .filter((part) => part.field === field)
+    .map(({ start, end }) => locateKeyValue({ bytes, pos: start }, end));
+}
+
+/** Steps over a KeyValue{1 key, 2 value} that ends at `end`. */
+export function locateKeyValue(cursor: Cursor, end: number): LocatedAttribute {
+  const wholeStart = cursor.pos;
+  let [nameStart, nameEnd, valueStart, valueEnd] = [end, end, end, end];
+  while (cursor.pos < end) {
+    const tag = trustedVarint(cursor);
+    if (tag === keyTag) {
+      nameEnd = trustedEnd(cursor);
+      nameStart = cursor.pos;
+      cursor.pos = nameEnd;
+    } else if (tag === valueTag) {
+      valueEnd = trustedEnd(cursor);
+      valueStart = cursor.pos;
+      cursor.pos = valueEnd;
+    } else {
+      skipTrusted(cursor, tag);
+    }
   }
-  return attributes;
+  return { wholeStart, wholeEnd: end, nameStart, nameEnd, start: valueStart, end: valueEnd };
 }

@@ -11,7 +11,14 @@
  *
  * Counts above 2^53 are rounded.
  */
-import type { Buckets, ByteRange, MetricPoint, PointData, QuantileValue } from "./metric-point.ts";
+import type {
+  Buckets,
+  ByteRange,
+  LocatedAttribute,
+  MetricPoint,
+  PointData,
+  QuantileValue,
+} from "./metric-point.ts";
 import {
   type Cursor,
   skipTrusted,
@@ -21,9 +28,10 @@ import {
   wireFixed64,
   wireVarint,
 } from "./protobuf.ts";
-import { attributesIn } from "./read-metric-attributes.ts";
+import { attributesIn, locateKeyValue } from "./read-metric-attributes.ts";
 
 type Kind = PointData["kind"];
+type OtherKind = Exclude<Kind, "gauge" | "sum">;
 type Point = Omit<MetricPoint, "source" | "metric">;
 
 interface Input {
@@ -31,16 +39,21 @@ interface Input {
   readonly bytes: Uint8Array;
 }
 
-const attributeFields: Readonly<Record<Kind, number>> = {
-  gauge: 7,
-  sum: 7,
+/** Field number * 8 + wire type, of a NumberDataPoint. */
+const numberTags = {
+  start: 0x11,
+  time: 0x19,
+  asDouble: 0x21,
+  asInt: 0x31,
+  attributes: 0x3a,
+  flags: 0x40,
+} as const;
+const attributeFields: Readonly<Record<OtherKind, number>> = {
   histogram: 9,
   "exponential histogram": 1,
   summary: 7,
 };
-const flagFields: Readonly<Record<Kind, number>> = {
-  gauge: 8,
-  sum: 8,
+const flagFields: Readonly<Record<OtherKind, number>> = {
   histogram: 10,
   "exponential histogram": 10,
   summary: 8,
@@ -52,6 +65,7 @@ const nsPerMs = 1e6;
 const noBuckets: Buckets = { offset: 0, counts: [] };
 
 export function readPoint(input: Input, kind: Kind, range: ByteRange): Point {
+  if (kind === "gauge" || kind === "sum") return readNumber(input, kind, range);
   const fields = fieldsOf(input, range);
   const flags = fields.integer(flagFields[kind]) ?? 0;
   return {
@@ -63,11 +77,50 @@ export function readPoint(input: Input, kind: Kind, range: ByteRange): Point {
   };
 }
 
-function dataOf(input: Input, kind: Kind, fields: Fields): PointData {
+/** Most points are numbers, and most senders write each field once: one pass, nothing kept. */
+function readNumber({ view, bytes }: Input, kind: "gauge" | "sum", range: ByteRange): Point {
+  const { end } = range;
+  const cursor: Cursor = { bytes, pos: range.start };
+  const attributes: LocatedAttribute[] = [];
+  let [startNs, timeNs, flags] = [0, 0, 0];
+  let value: number | undefined;
+  while (cursor.pos < end) {
+    const tag = trustedVarint(cursor);
+    const at = cursor.pos;
+    if (tag === numberTags.attributes) {
+      const attributeEnd = trustedEnd(cursor);
+      attributes.push(locateKeyValue(cursor, attributeEnd));
+      continue;
+    }
+    if (tag === numberTags.flags) {
+      flags = trustedVarint(cursor);
+      continue;
+    }
+    if (tag === numberTags.start) startNs = fixedAt(view, at);
+    else if (tag === numberTags.time) timeNs = fixedAt(view, at);
+    else if (tag === numberTags.asDouble) value = view.getFloat64(at, true);
+    else if (tag === numberTags.asInt) value = signedAt(view, at);
+    skipTrusted(cursor, tag);
+  }
+  return {
+    attributes,
+    startMs: startNs / nsPerMs,
+    timeMs: timeNs / nsPerMs,
+    isMissing: (flags & missingFlag) !== 0,
+    data: { kind, value },
+  };
+}
+
+function fixedAt(view: DataView, pos: number): number {
+  return view.getUint32(pos + 4, true) * 2 ** 32 + view.getUint32(pos, true);
+}
+
+function signedAt(view: DataView, pos: number): number {
+  return view.getInt32(pos + 4, true) * 2 ** 32 + view.getUint32(pos, true);
+}
+
+function dataOf(input: Input, kind: OtherKind, fields: Fields): PointData {
   switch (kind) {
-    case "gauge":
-    case "sum":
-      return { kind, value: fields.number };
     case "histogram":
       return {
         kind,
@@ -109,8 +162,6 @@ function signed(value: number): number {
 
 /** Where the fields of a message are: by number, in the order they came. */
 interface Fields {
-  /** The number of a NumberDataPoint, whichever of its two forms came last. */
-  readonly number: number | undefined;
   all(field: number): readonly ByteRange[];
   last(field: number): ByteRange | undefined;
   integer(field: number): number | undefined;
@@ -125,9 +176,6 @@ interface Found extends ByteRange {
   readonly field: number;
   readonly wire: number;
 }
-
-const asDouble = 4;
-const asInt = 6;
 
 function fieldsOf({ view, bytes }: Input, { start, end }: ByteRange): Fields {
   const found: Found[] = [];
@@ -152,25 +200,16 @@ function fieldsOf({ view, bytes }: Input, { start, end }: ByteRange): Fields {
         ),
       );
   const doubleAt = (pos: number): number => view.getFloat64(pos, true);
-  const fixedAt = (pos: number): number =>
-    view.getUint32(pos + 4, true) * 2 ** 32 + view.getUint32(pos, true);
   const read = <T>(one: Found | undefined, value: (pos: number) => T): T | undefined =>
     one === undefined ? undefined : value(one.start);
   return {
-    get number() {
-      const one = found.findLast(
-        ({ field, wire }) => (field === asDouble || field === asInt) && wire === wireFixed64,
-      );
-      if (one?.field === asInt) return Number(view.getBigInt64(one.start, true));
-      return read(one, doubleAt);
-    },
     all: (field) => found.filter((one) => one.field === field && one.wire === wireBytes),
     last: (field) => at(field, wireBytes),
     integer: (field) => read(at(field, wireVarint), (pos) => trustedVarint({ bytes, pos })),
-    fixed: (field) => read(at(field, wireFixed64), fixedAt),
+    fixed: (field) => read(at(field, wireFixed64), (pos) => fixedAt(view, pos)),
     double: (field) => read(at(field, wireFixed64), doubleAt),
     doubles: (field) => many(field, 8, doubleAt),
-    fixeds: (field) => many(field, 8, fixedAt),
+    fixeds: (field) => many(field, 8, (pos) => fixedAt(view, pos)),
     varints: (field) =>
       found.filter((one) => one.field === field).flatMap((one) => varintsIn(bytes, one)),
   };

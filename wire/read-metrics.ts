@@ -18,7 +18,7 @@ import type { ByteRange, MetricPoint, MetricSource } from "./metric-point.ts";
 import { type Cursor, skipTrusted, trustedVarint } from "./protobuf.ts";
 import { attributesIn, nowhere, partsOf } from "./read-metric-attributes.ts";
 import { readPoint } from "./read-metric-point.ts";
-import { defaultTraceLimits, type TraceLimits, validateMetrics } from "./validate-traces.ts";
+import { defaultMetricLimits, type TraceLimits, validateMetrics } from "./validate-traces.ts";
 
 export type PointVisitor = (point: MetricPoint) => void;
 
@@ -36,7 +36,7 @@ const temporalities = ["unspecified", "delta", "cumulative"] as const;
 export function readMetrics(
   bytes: Uint8Array,
   visit: PointVisitor,
-  limits: TraceLimits = defaultTraceLimits,
+  limits: TraceLimits = defaultMetricLimits,
 ): Result<number> {
   const valid = validateMetrics(bytes, limits);
   if (!valid.ok) return valid;

@@ -57,6 +57,9 @@ export const defaultTraceLimits: TraceLimits = {
   depthMax: 32,
 };
 
+/** Buckets of histograms are elements: a batch of thousands of points has some dozens for each. */
+export const defaultMetricLimits: TraceLimits = { ...defaultTraceLimits, elementsMax: 2_000_000 };
+
 export interface TraceCounts {
   readonly spans: number;
   readonly attributes: number;
@@ -107,7 +110,7 @@ export function validateTraces(
 /** How many data points there are in a request of metrics, or why it must be refused as a whole. */
 export function validateMetrics(
   bytes: Uint8Array,
-  limits: TraceLimits = defaultTraceLimits,
+  limits: TraceLimits = defaultMetricLimits,
 ): Result<number> {
   const check = createCheck(bytes, limits);
   if (!checkMessage(check, metricsRequestMessage, bytes.length)) return refusalOf(check);

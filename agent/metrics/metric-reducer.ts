@@ -7,22 +7,15 @@
  * belongs to the window of its time. What a cumulative series adds is known from the point before,
  * which only the process that took it remembers: of several workers each follows for itself.
  */
+import { createHash } from "node:crypto";
 import type { Meter } from "../../base/meter.ts";
 import { ok, type Result } from "../../base/result.ts";
-import { metricKind, noKey } from "../../sketch/key.ts";
+import { noKey } from "../../sketch/key.ts";
 import { createSipKey, type SipKey, sipHash24 } from "../../sketch/sip-hash.ts";
-import { textOf } from "../../wire/any-value.ts";
-import type {
-  ByteRange,
-  LocatedAttribute,
-  MetricPoint,
-  MetricSource,
-  PointData,
-} from "../../wire/metric-point.ts";
+import type { MetricHead, MetricPoint, MetricSource, PointData } from "../../wire/metric-point.ts";
 import { readMetrics } from "../../wire/read-metrics.ts";
-import { boundedValue } from "../reduce/bounded-value.ts";
 import type { Ingested } from "../reduce/reducer-metrics.ts";
-import { environmentOf, serviceOf } from "../reduce/service.ts";
+import type { Segment } from "../windows/segment.ts";
 import { refusalOf, type Windows, windowStartOf } from "../windows/windows.ts";
 import {
   metricCounters,
@@ -30,7 +23,7 @@ import {
   pointRefusals,
   pointRejectionMessage,
 } from "./metric-counters.ts";
-import { metricNameOf } from "./metric-name.ts";
+import { MetricKeys, type RequestBytes, type ResourceValues } from "./metric-keys.ts";
 import { faultOf } from "./point-faults.ts";
 import { addPointValues } from "./point-values.ts";
 import { createRequestMemory, type RequestMemory } from "./request-memory.ts";
@@ -54,19 +47,28 @@ interface Told {
 }
 
 /** A request being reduced, with what its newest source says. */
-interface Request {
-  readonly bytes: Uint8Array;
+interface Request extends RequestBytes {
   readonly nowMs: number;
   readonly refused: PointRefusals;
   firstFault: string;
   source: MetricSource | undefined;
-  origin: string;
-  resource: ReadonlyMap<string, string>;
+  origin: readonly [number, number];
+  resource: ResourceValues | undefined;
+  /** Where the points of a metric went last that have nothing of their own in their key. */
+  place: Place | undefined;
+}
+
+interface Place {
+  readonly metric: MetricHead;
+  readonly segment: Segment;
+  readonly row: number;
 }
 
 /** Buckets remembered of each series, on average: those of a usual histogram. */
 const numbersPerSeries = 50;
 const forgetMs = 60_000;
+/** There is no room for the metric. */
+const noRow = -1;
 const msPerSecond = 1_000;
 
 export class MetricReducer {
@@ -75,6 +77,7 @@ export class MetricReducer {
   readonly #series: SeriesMemory;
   readonly #requests: RequestMemory;
   readonly #metrics;
+  readonly #keys: MetricKeys;
   readonly #hash = new Uint32Array(2);
   #correctionMs = 0;
   #forgottenMs = 0;
@@ -85,6 +88,7 @@ export class MetricReducer {
     this.#tableKey = createSipKey(options.tableKey);
     this.#series = new SeriesMemory({ seriesMax, numbersMax: seriesMax * numbersPerSeries });
     this.#requests = createRequestMemory(options.retryMs);
+    this.#keys = new MetricKeys(options.dimensions);
     this.#metrics = metricCounters(meter);
     meter.gauge(
       "brunt_agent_metric_series",
@@ -97,7 +101,7 @@ export class MetricReducer {
   reduce(bytes: Uint8Array, nowMs: number): Result<Ingested> {
     const counters = this.#metrics;
     counters.bytes.add(bytes.length);
-    const name = this.#hashOf(bytes, [{ start: 0, end: bytes.length }]);
+    const name = createHash("sha256").update(bytes).digest("base64");
     const known = this.#requests.find(name, nowMs);
     if (known !== undefined) {
       counters.retried.add();
@@ -105,9 +109,10 @@ export class MetricReducer {
     }
     this.#forgetIdle(nowMs);
     const refused: PointRefusals = { past: 0, future: 0, crowded: 0, invalid: 0, keys: 0 };
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const request: Request = {
-      ...{ bytes, nowMs, refused },
-      ...{ firstFault: "", source: undefined, origin: "", resource: new Map() },
+      ...{ bytes, view, nowMs, refused, firstFault: "", origin: [0, 0] },
+      ...{ source: undefined, resource: undefined, place: undefined },
     };
     const read = readMetrics(bytes, (point) => this.#take(request, point));
     if (!read.ok) {
@@ -152,8 +157,9 @@ export class MetricReducer {
     if (request.source === source) return;
     const { bytes } = request;
     request.source = source;
-    request.origin = this.#hashOf(bytes, [source.resource, source.scope]);
-    request.resource = textsOf(bytes, source.resourceAttributes);
+    request.place = undefined;
+    request.origin = this.#originOf(bytes, source);
+    request.resource = this.#keys.valuesOf(request, source.resourceAttributes);
   }
 
   #add(request: Request, point: MetricPoint, told: Told & { readonly timeMs: number }): void {
@@ -162,16 +168,29 @@ export class MetricReducer {
       request.refused.crowded++;
       return;
     }
-    const key = segment.admission.admitMetric(this.#keyOf(request, point));
-    if (key === noKey) {
+    const row = this.#rowOf(request, point, segment);
+    if (row === noRow) {
       request.refused.keys++;
       return;
     }
     const { cells } = segment.cube;
-    const row = cells.rowFor(key);
     addPointValues(told.data, told.seconds, (value, weight) => {
       if (!cells.addValue(row, value, weight)) this.#metrics.values.add();
     });
+  }
+
+  /** The row of the point's key; most points of a metric have the same. */
+  #rowOf(request: Request, { metric, attributes }: MetricPoint, segment: Segment): number {
+    const { place, resource } = request;
+    const wanted = this.#keys.wantedOf(request, attributes);
+    const isSame = place?.metric === metric && place.segment === segment;
+    if (isSame && wanted === undefined) return place.row;
+    const key = segment.admission.admitMetric(
+      this.#keys.keyOf(resource as ResourceValues, metric.name, wanted),
+    );
+    const row = key === noKey ? noRow : segment.cube.cells.rowFor(key);
+    if (wanted === undefined) request.place = { metric, segment, row };
+    return row;
   }
 
   /** What the point says by itself or with the one before it; undefined when that is nothing. */
@@ -193,38 +212,24 @@ export class MetricReducer {
 
   /** Attributes may come in any order, so their hashes are added up. */
   #seriesOf({ bytes, origin }: Request, { metric, attributes }: MetricPoint): string {
-    const own = this.#hashOf(
-      bytes,
-      attributes.map(({ whole }) => whole),
-    );
-    return `${metric.name}\u0000${origin}.${own}`;
-  }
-
-  #hashOf(bytes: Uint8Array, ranges: readonly ByteRange[]): string {
     const hash = this.#hash;
-    let [low, high] = [0, 0];
-    for (const { start, end } of ranges) {
-      sipHash24(this.#tableKey, bytes, start, end, hash);
+    let [low, high] = origin;
+    for (const { wholeStart, wholeEnd } of attributes) {
+      sipHash24(this.#tableKey, bytes, wholeStart, wholeEnd, hash);
       low = (low + (hash[0] as number)) >>> 0;
       high = (high + (hash[1] as number)) >>> 0;
     }
-    return `${low.toString(36)}.${high.toString(36)}`;
+    return `${low.toString(36)}.${high.toString(36)} ${metric.name}`;
   }
 
-  #keyOf({ bytes, resource }: Request, { metric, attributes }: MetricPoint): string[] {
-    const { dimensions } = this.#options;
-    const texts = dimensions.length === 0 ? resource : textsOf(bytes, attributes);
-    const facts = { resource: (name: string) => resource.get(name) ?? "" };
-    return [
-      serviceOf(facts),
-      metricNameOf(metric.name, attributes, bytes),
-      metricKind,
-      "",
-      facts.resource("service.version"),
-      environmentOf(facts),
-      facts.resource("cloud.region"),
-      ...dimensions.map((name) => texts.get(name) || facts.resource(name)),
-    ].map(boundedValue);
+  /** Of resource and scope together. */
+  #originOf(bytes: Uint8Array, { resource, scope }: MetricSource): [number, number] {
+    const hash = this.#hash;
+    sipHash24(this.#tableKey, bytes, resource.start, resource.end, hash);
+    const [low, high] = [hash[0] as number, hash[1] as number];
+    sipHash24(this.#tableKey, bytes, scope.start, scope.end, hash);
+    // Not the sum of both, or what one has could as well be the other's.
+    return [(low ^ Math.imul(hash[0] as number, 0x9e3779b1)) >>> 0, high ^ (hash[1] as number)];
   }
 
   #forgetIdle(nowMs: number): void {
@@ -239,14 +244,4 @@ function deltaOf({ data, startMs, timeMs }: MetricPoint): Told | "instant" {
   if (data.kind !== "sum") return { data, seconds: undefined };
   const seconds = (timeMs - startMs) / msPerSecond;
   return seconds > 0 ? { data, seconds } : "instant";
-}
-
-/** Of two attributes with one name the last counts. */
-function textsOf(
-  bytes: Uint8Array,
-  attributes: readonly LocatedAttribute[],
-): ReadonlyMap<string, string> {
-  return new Map(
-    attributes.map(({ name, value }) => [name, textOf(bytes, value.start, value.end)]),
-  );
 }

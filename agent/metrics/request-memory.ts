@@ -1,5 +1,5 @@
 /**
- * Recognises a request of metrics that was taken a moment ago, by a keyed hash of all its bytes: an
+ * Recognises a request of metrics that was taken a moment ago, by a hash of all its bytes: an
  * exporter that did not see our answer sends them again, and neither gauges nor deltas may count
  * twice. The newest `requestsMax` are remembered.
  */

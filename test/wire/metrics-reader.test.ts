@@ -1,7 +1,7 @@
 /** OTLP metrics: what the reader tells of the specification's example, and of any layout. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../wire/any-value.ts";
+import { textOf, utf8Of } from "../../wire/any-value.ts";
 import type { MetricPoint } from "../../wire/metric-point.ts";
 import { transcodeMetricsJson } from "../../wire/otlp-json.ts";
 import { readMetrics } from "../../wire/read-metrics.ts";
@@ -23,7 +23,10 @@ import {
 function plain(request: Uint8Array, { source, metric, attributes, ...rest }: MetricPoint) {
   const read = (list: MetricPoint["attributes"]) =>
     Object.fromEntries(
-      list.map(({ name, value }) => [name, textOf(request, value.start, value.end)]),
+      list.map(({ nameStart, nameEnd, start, end }) => [
+        utf8Of(request, nameStart, nameEnd),
+        textOf(request, start, end),
+      ]),
     );
   const resource = read(source.resourceAttributes);
   return { ...metric, ...rest, resource, attributes: read(attributes) };
