@@ -5,7 +5,7 @@
  *   level i    surprises of at least surpriseMin + i / levelsPerUnit
  *   rows       Uint32Array [levels]   how many observations were at least that surprising
  *   incidents  Uint8Array [levels]    in how many spells
- *   last       Uint32Array [levels]   the newest of them, counted in observations from 1; 0 is never
+ *   last       Uint32Array [levels]   the newest of them, in observations from 1; 0: never
  *
  * News is the surprise, in powers of ten, plus those of how long nothing as surprising was seen,
  * less those of how often: the rate of a repeated event is bounded by its last return, and the
@@ -22,14 +22,16 @@ export interface IncidentMemory {
   seen: number;
 }
 
-const levels = 32;
-const levelsPerUnit = 8;
+const levels = 24;
+const levelsPerUnit = 6;
 const surpriseMin = 0.5;
 /** Observations without one as surprising that end a spell. */
 const spellGap = 100;
 /** A surprise nearly as large was the same news. */
 const alike = 0.9;
 const incidentsMax = 255;
+/** Surprises are averages of three views; beyond the largest seen, one of them alone may grow. */
+const beyondPower = 1.5;
 
 export function createIncidentMemory(): IncidentMemory {
   return {
@@ -58,10 +60,18 @@ export function shareOf({ rows, seen }: IncidentMemory, surprise: number): numbe
     return 1 + (share - 1) * (surprise / surpriseMin);
   }
   const index = Math.min(levels - 1, Math.floor(position));
+  if (rows[index] === 0) return shareBeyond(rows, position) / (seen + 2);
   const next = index + 1 < levels ? (rows[index + 1] as number) : 0;
   const above = Math.log((rows[index] as number) + 1);
   const part = Math.min(1, position - index);
   return Math.exp(above + (Math.log(next + 1) - above) * part) / (seen + 2);
+}
+
+/** Of one observation, where none was as surprising. */
+function shareBeyond(rows: Uint32Array, position: number): number {
+  let top = Math.min(levels - 1, Math.floor(position));
+  while (top > 0 && rows[top - 1] === 0) top--;
+  return 10 ** ((-beyondPower * (position - top)) / levelsPerUnit);
 }
 
 export function learnSurprise(memory: IncidentMemory, surprise: number): void {

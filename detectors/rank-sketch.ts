@@ -1,14 +1,15 @@
 /**
- * Where a value lies among those seen before, exact at both ends and coarse in the middle.
+ * Where a value lies among those seen before, fine at both ends and coarse in the middle.
  *
  *   values   Float32Array [entries]   ascending; the first `used` count
  *   counts   Uint16Array [entries]    how many values each stands for
  *   size     their sum
  *
  * When there is no room for a value, the two neighbours are merged whose count is smallest relative
- * to their rank from the nearer end. So the error of a rank grows with the rank, and the extremes,
- * which decide whether a value is rare, stay exact. When a count is full all are halved: what was
- * seen long ago fades, and a lone extreme of then is forgotten.
+ * to their rank from the nearer end. So the error of a rank grows with the rank, and stays within
+ * about a factor of two, at the ends within a few: surprises are read in powers of ten.
+ * When a count is full all are halved: what was seen long ago fades, and a lone extreme of then is
+ * forgotten.
  *
  * Source: relative-error quantiles, Cormode et al. 2021 (REQ sketch); the merging of neighbours by
  * rank: Dunning and Ertl 2019, arXiv:1902.04023 (t-digest).
@@ -20,7 +21,7 @@ export interface RankSketch {
   size: number;
 }
 
-const entries = 16;
+const entries = 14;
 const countMax = 65_535;
 
 export function createRankSketch(): RankSketch {
@@ -44,12 +45,21 @@ export function largestOf({ values, used }: RankSketch): number | undefined {
   return used === 0 ? undefined : values[used - 1];
 }
 
-/** The value that a `share` of those seen exceeds. */
+/** The value that a `share` of those seen exceeds; an estimate. */
 export function upperQuantile({ values, counts, used, size }: RankSketch, share: number): number {
+  const target = share * size;
   let above = 0;
-  for (let at = used - 1; at > 0; at--) {
-    above += counts[at] as number;
-    if (above >= share * size) return values[at] as number;
+  let before = 0;
+  for (let at = used - 1; at >= 0; at--) {
+    const value = values[at] as number;
+    const count = counts[at] as number;
+    const middle = above + count / 2;
+    if (middle >= target) {
+      const next = at + 1 < used ? (values[at + 1] as number) : value;
+      return next + ((value - next) * (target - before)) / (middle - before);
+    }
+    above += count;
+    before = middle;
   }
   return values[0] as number;
 }
@@ -61,8 +71,10 @@ export function addRank(sketch: RankSketch, value: number): void {
   let at = sketch.used;
   while (at > 0 && (values[at - 1] as number) >= rounded) at--;
   if (at === sketch.used || values[at] !== rounded) {
-    values.copyWithin(at + 1, at, sketch.used);
-    counts.copyWithin(at + 1, at, sketch.used);
+    for (let to = sketch.used; to > at; to--) {
+      values[to] = values[to - 1] as number;
+      counts[to] = counts[to - 1] as number;
+    }
     values[at] = rounded;
     counts[at] = 0;
     sketch.used++;
@@ -87,13 +99,16 @@ function mergeOne(sketch: RankSketch): void {
     least = relative;
     best = at;
   }
-  const [left, right] = [counts[best] as number, counts[best + 1] as number];
+  const left = counts[best] as number;
+  const right = counts[best + 1] as number;
   const sum = (values[best] as number) * left + (values[best + 1] as number) * right;
   values[best] = sum / (left + right);
   counts[best] = left + right;
-  values.copyWithin(best + 1, best + 2, sketch.used);
-  counts.copyWithin(best + 1, best + 2, sketch.used);
   sketch.used--;
+  for (let to = best + 1; to < sketch.used; to++) {
+    values[to] = values[to + 1] as number;
+    counts[to] = counts[to + 1] as number;
+  }
 }
 
 function halve(sketch: RankSketch): void {
@@ -117,7 +132,8 @@ function spread(
   { at, value }: { readonly at: number; readonly value: number },
 ): number {
   if (at === 0 || at === used) return 0;
-  const [left, right] = [values[at - 1] as number, values[at] as number];
+  const left = values[at - 1] as number;
+  const right = values[at] as number;
   const share = (value - left) / (right - left);
   return halfOf(counts[at] as number) * share - halfOf(counts[at - 1] as number) * (1 - share);
 }

@@ -28,16 +28,17 @@ export function createSeasonProfile(periodMs: number, slots: number): SeasonProf
   return { periodMs, means, slot: -1, sum: 0, count: 0, learnt: 0 };
 }
 
-/** The usual value at a time; undefined where neither slot around it was ever seen. */
+/** The usual value at a time; undefined where that slot was never seen. */
 export function seasonAt(profile: SeasonProfile, timeMs: number): number | undefined {
   const { means } = profile;
-  const position = positionOf(profile, timeMs) - 0.5;
-  const left = Math.floor(position);
-  const before = means[(left + means.length) % means.length] as number;
-  const after = means[(left + 1) % means.length] as number;
-  if (Number.isNaN(before)) return Number.isNaN(after) ? undefined : after;
-  if (Number.isNaN(after)) return before;
-  return before + (after - before) * (position - left);
+  const position = positionOf(profile, timeMs);
+  const slot = Math.floor(position);
+  const own = means[slot] as number;
+  if (Number.isNaN(own)) return undefined;
+  const offset = position - slot - 0.5;
+  const beside = slot + (offset < 0 ? means.length - 1 : 1);
+  const other = means[beside % means.length] as number;
+  return Number.isNaN(other) ? own : own + (other - own) * Math.abs(offset);
 }
 
 export function learnSeason(profile: SeasonProfile, timeMs: number, value: number): void {

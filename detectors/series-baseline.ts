@@ -47,8 +47,9 @@ export interface SeriesBaseline {
   readonly day: SeasonProfile;
   /** What a time of the week adds to the time of day. */
   readonly week: SeasonProfile;
-  /** Observations the slow mean of errors looks back on. */
-  readonly slowSteps: number;
+  readonly stepMs: number;
+  /** Of the newest observation. */
+  timeMs: number;
   /** Slow: what a time of day is taken for that was never seen. */
   mean: number;
   /** Of what the seasons leave over. */
@@ -73,16 +74,17 @@ export interface SeriesJudgement {
   readonly pValue: number;
   readonly direction: "up" | "down" | "none";
   /**
-   * How much an alarm would tell, powers of ten: the more surprising, the longer since the like, and
-   * the more seldom, the more. Alarms at a threshold come once for an incident.
+   * How much an alarm would tell, in powers of ten: the more the more surprising, the longer since
+   * the like of it, and the rarer. At a threshold, alarms come about once for an incident.
    */
   readonly news: number;
 }
 
 const dayMs = 86_400_000;
 const daySlots = 48;
-const weekSlots = 21;
-const slowStepsMax = 80;
+const weekSlots = 42;
+/** Observations the slow mean of errors looks back on. */
+const slowSteps = 100;
 const meanSteps = 100;
 const levelSteps = 50;
 const scaleSteps = 1_000;
@@ -96,6 +98,8 @@ const ranked = 30;
 const rounding = 1e-4;
 const scaleMin = 1e-12;
 const sizeMax = 1e6;
+/** Single precision holds this, and sums of it. */
+const valueMax = 1e30;
 /** Beyond the largest error the tail is taken to fall as that of a finite variance. */
 const tailIndex = 2;
 const weakestWeight = 0.5;
@@ -110,7 +114,8 @@ export function createSeriesBaseline({ stepMs }: SeriesOptions): SeriesBaseline 
   return {
     day: createSeasonProfile(dayMs, daySlots),
     week: createSeasonProfile(7 * dayMs, weekSlots),
-    slowSteps: Math.max(1, Math.min(slowStepsMax, Math.floor(dayMs / stepMs))),
+    stepMs,
+    timeMs: Number.NaN,
     mean: 0,
     level: 0,
     scale: 0,
@@ -122,25 +127,32 @@ export function createSeriesBaseline({ stepMs }: SeriesOptions): SeriesBaseline 
   };
 }
 
-/** Judges an observation by the past alone, then learns it; undefined is missing, not zero. */
+/**
+ * Judges an observation by the past alone, then learns it. Undefined, or what is no finite number,
+ * is missing, not zero.
+ */
 export function updateSeries(
   baseline: SeriesBaseline,
   timeMs: number,
-  value: number | undefined,
+  observed: number | undefined,
 ): SeriesJudgement {
+  const missing = observed === undefined || !Number.isFinite(observed);
+  const value = missing ? 0 : Math.max(-valueMax, Math.min(valueMax, observed));
   const { memory } = baseline;
-  const [day, week] = [seasonAt(baseline.day, timeMs), seasonAt(baseline.week, timeMs) ?? 0];
-  if (memory.seen === 0) baseline.mean = value ?? 0;
-  const season = (day ?? baseline.mean) + week;
+  if (memory.seen === 0) baseline.mean = value;
+  const day = seasonAt(baseline.day, timeMs);
+  const season = (day ?? baseline.mean) + (seasonAt(baseline.week, timeMs) ?? 0);
   const expected = season + baseline.level;
   const floor = Math.max(rounding * Math.abs(expected), scaleMin);
   const scale = Math.max(baseline.scale, floor);
   const half = memory.seen < ranked ? Infinity : upperQuantile(baseline.errors, bandShare) * scale;
-  const [low, high] = [expected - half, expected + half];
-  if (value === undefined) return { expected, low, high, pValue: 1, direction: "none", news: 0 };
+  const low = expected - half;
+  const high = expected + half;
+  if (missing) return { expected, low, high, pValue: 1, direction: "none", news: 0 };
   const error = value - expected;
   const warm = memory.seen >= warmUp;
   const scaled = warm ? Math.max(-sizeMax, Math.min(sizeMax, error / scale)) : 0;
+  fadeSlowError(baseline, timeMs);
   const signed = signedSurprise(baseline, value, scaled);
   const surprise = Math.abs(signed);
   const judgement = {
@@ -156,9 +168,16 @@ export function updateSeries(
   return judgement;
 }
 
+/** Each step that went by without an observation says that there was no error. */
+function fadeSlowError(baseline: SeriesBaseline, timeMs: number): void {
+  const missed = Math.round((timeMs - baseline.timeMs) / baseline.stepMs) - 1;
+  if (missed > 0) baseline.slowError *= (1 - 1 / slowSteps) ** missed;
+  baseline.timeMs = timeMs;
+}
+
 /** Powers of ten, below zero where the value lies below what is usual. */
 function signedSurprise(baseline: SeriesBaseline, value: number, scaled: number): number {
-  const { values, errors, slowErrors, slowSteps, memory } = baseline;
+  const { values, errors, slowErrors, memory } = baseline;
   const bounded = Math.max(-spikeScales, Math.min(spikeScales, scaled));
   baseline.slowError += (bounded - baseline.slowError) / slowSteps;
   const size = Math.abs(scaled);
