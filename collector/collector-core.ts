@@ -146,7 +146,7 @@ class Core implements CollectorCore {
     };
     addLedgerMetrics(meter, allStreams);
     addCollectorMetrics(meter, {
-      ...{ store, streams, losses, windows },
+      ...{ store, streams, losses, windows, decider },
       coverageNow: () => coverageNow(allStreams(), clock.nowMs()),
       coverage: () => this.#closer.coverage,
       closeLagMs: () => this.#closer.lagMs,

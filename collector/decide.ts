@@ -50,12 +50,21 @@ export interface Decision {
   readonly events: readonly IncidentEvent[];
 }
 
+export interface Crowded {
+  /** Rows of windows that go untested. */
+  readonly rows: number;
+  /** Metrics of windows that are no evidence. */
+  readonly metrics: number;
+}
+
 export interface Decider {
   decide(window: ClosedWindow, nowMs: number): Decision;
   incidents(): readonly IncidentDetail[];
   incident(id: string): IncidentDetail | undefined;
   graph(): RootCauseGraph;
   thresholds(): Thresholds;
+  /** What found no room in memory, since that began; a decider without bounds has none. */
+  crowded?(): Crowded;
   /** A value that structured cloning can copy. */
   snapshot(): unknown;
   restore(snapshot: unknown): void;

@@ -1,6 +1,7 @@
 /** Gauges over what the collector holds; counters live where things happen. */
 import type { Meter } from "../base/meter.ts";
 import { lossCauses } from "../wire/lost-records.ts";
+import type { Decider } from "./decide.ts";
 import { isAccounted, type StreamState } from "./ingest/stream-state.ts";
 import type { Streams } from "./ingest/streams.ts";
 import type { Store } from "./store/store.ts";
@@ -10,6 +11,7 @@ import type { Coverage } from "./windows/liveness.ts";
 import type { WindowTable } from "./windows/window-table.ts";
 
 export interface MetricSources {
+  readonly decider: Pick<Decider, "crowded">;
   readonly store: Store;
   readonly streams: Streams;
   readonly windows: WindowTable;
@@ -25,6 +27,7 @@ const foldedNames = ["user", "service.version", "cloud.region", "peer", "operati
 
 export function addCollectorMetrics(meter: Meter, sources: MetricSources): void {
   const { store, streams, windows, losses, coverage, coverageNow, closeLagMs } = sources;
+  const { decider } = sources;
   const gauges: readonly [name: string, help: string, read: () => number][] = [
     ["open_windows", "windows that are not closed yet", () => windows.openCount],
     ["open_keys", "composite keys of the open windows", () => windows.keys],
@@ -47,6 +50,12 @@ export function addCollectorMetrics(meter: Meter, sources: MetricSources): void 
     ["dropped_calls", "calls left out of full edge tables", () => losses.droppedCalls],
     ["dropped_half_edges", "half-edges left out of full windows", () => losses.droppedHalfEdges],
     ["dropped_metrics", "metrics left out of full windows", () => losses.droppedMetrics],
+    ["untested_rows", "rows that found no room in memory", () => decider.crowded?.().rows ?? 0],
+    [
+      "unremembered_metrics",
+      "metrics of windows that found no room in memory",
+      () => decider.crowded?.().metrics ?? 0,
+    ],
     ["dropped_dimensions", "times a dimension was one too many", () => losses.droppedDimensions],
   ];
   for (const [name, help, read] of gauges) meter.gauge(`brunt_collector_${name}`, help, read);

@@ -67,6 +67,10 @@ export function createDecider(settings: DeciderSettings): Decider {
     incident: (id) => incidentsOf(state.book).find((incident) => incident.id === id),
     graph: () => drawGraph(state.registry, sumEvidence(state.ring, state.registry, 0)),
     thresholds: () => thresholdsOf(state.registry),
+    crowded: () => {
+      const { rows, metrics } = state.registry;
+      return { rows: rows.refused, metrics: metrics.refused };
+    },
     snapshot: () => state,
     restore: (snapshot) => {
       Object.assign(state, snapshot as DeciderState);
