@@ -111,6 +111,32 @@ describe("what is wrong is seen", () => {
   });
 });
 
+test("being rare is not being large: a record by a hair is no alarm, one by far is", () => {
+  const noise: Draw = ({ uniform }) => 100 + uniform();
+  const newsOf = (value: number): number => {
+    const baseline = createSeriesBaseline({ stepMs });
+    judge(valuesOf(noise, { seed: 4, rows: 1_000, stepMs }), { baseline });
+    return judge([value], { baseline, row: 1_000 })[0]?.news as number;
+  };
+  expect(newsOf(101.05)).toBeLessThan(4);
+  expect(newsOf(105)).toBeGreaterThan(5);
+});
+
+test("noise in the last digits is no news, even if it grows a hundredfold", () => {
+  const digits: Draw = ({ row, normal }) => 1e9 + normal() * (row < 1_000 ? 1e-3 : 1e-1);
+  const judged = judge(valuesOf(digits, { seed: 4, rows: 1_100, stepMs })).slice(1_000);
+  expect(Math.max(...judged.map(({ news }) => news))).toBeLessThan(2);
+});
+
+test("one spike is not a drift: the values after it are ordinary", () => {
+  const noise: Draw = ({ row, normal }) => (row === 2_000 ? 1e6 : 100 + normal());
+  const judged = judge(valuesOf(noise, { seed: 4, rows: 2_200, stepMs }));
+  expect(judged[2_000]?.pValue).toBeLessThan(1e-4);
+  const after = judged.slice(2_001);
+  expect(after.filter(({ pValue }) => pValue <= 0.01).length).toBeLessThan(20);
+  expect(Math.max(...after.map(({ news }) => news))).toBeLessThan(4);
+});
+
 test("a day of the week has its own usual values", () => {
   const week: Draw = ({ row, normal }) => (Math.floor(row / 144) % 7 < 5 ? 100 : 50) + 2 * normal();
   const step = 600 * secondMs;

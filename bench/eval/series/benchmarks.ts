@@ -8,6 +8,7 @@ import {
   challengeScore,
   tallySeries,
 } from "./challenge-score.ts";
+import { fdrFigures } from "./jumpstarter.ts";
 import { readNab } from "./nab-data.ts";
 import { bestThreshold, type NabProfile, nabProfiles, nabScore, probationOf } from "./nab-score.ts";
 import { type JudgedSeries, judgeSeries, stateBytes } from "./run-series.ts";
@@ -25,6 +26,12 @@ export const seriesBenchmarks: readonly Benchmark[] = [
     title: "Detection: a web service's indicators, minute by minute",
     folder: "wsd-kpi",
     measure: async (data) => wsdFigures(data),
+  },
+  {
+    name: "jumpstarter",
+    title: "Detection: false discoveries among many streams at once",
+    folder: "jumpstarter-d2",
+    measure: async (data) => fdrFigures(data),
   },
 ];
 
