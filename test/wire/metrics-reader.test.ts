@@ -185,6 +185,14 @@ describe("refusals tell the field, and no point has been told", () => {
     expect(read.points).toEqual([]);
   });
 
+  test("a batch of histograms as a Collector sends them is within the limits", () => {
+    const counts = bytes(6, new Uint8Array(8 * 16));
+    const bounds = bytes(7, new Uint8Array(8 * 15));
+    const points = Array.from({ length: 8_192 }, () => message(1, fixed64(3, 1n), counts, bounds));
+    const read = check(requestOf(message(9, ...points, varint(2, 2))));
+    expect([read.problem, read.points.length]).toEqual([undefined, 8_192]);
+  });
+
   test("limits hold for points, packed numbers and metrics", () => {
     const points = Array.from({ length: 4 }, () => message(1, fixed64(3, 1n)));
     const of = (limits: Partial<TraceLimits>, ...fields: Field[]) =>
