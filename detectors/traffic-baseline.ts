@@ -8,12 +8,14 @@
  *   lowSinceMs            start of the run of low windows that goes on; undefined in none
  *   lowCount, lowExpected what came in the run, and what should have
  *   lowDispersion         as it was believed when the run began
+ *   runs, runLongest      earlier runs, decayed, and how long the longest was
  *   excused               what is missing may be what silent agents have not told
  *
  * The level follows the time of day with a half-life of ten minutes and stands still while traffic
  * is low. The dispersion is learnt over a day, low windows and surges included, so traffic that
  * comes in bursts is soon known to. Of several windows the sum is tested with the dispersion of
- * one: what makes a rate wander does not average out. A level that stays low for `shiftWindows`
+ * one: what makes a rate wander does not average out. Work that is done in bursts is still between
+ * them, which no law of rates says: a run like two earlier ones is as likely as they were. A level that stays low for `shiftWindows`
  * windows is the new normal.
  *
  * Silence of agents is not quiet: `unseen` requests may be hidden in what was not reported, and
@@ -37,6 +39,8 @@ export interface TrafficBaseline {
   lowCount: number;
   lowExpected: number;
   lowDispersion: number;
+  runs: number;
+  runLongest: number;
   excused: boolean;
 }
 
@@ -78,13 +82,18 @@ const dispersionPrior = 0.01;
 const dispersionWeight = 60;
 /** A window is low when at most half of the usual came, and that is not chance. */
 const factorMin = 2;
+/** Shorter runs are what a process takes to start again. */
+const runWindowsMin = 3;
+/** Two runs in a day, a little decayed, are a habit; and so is what lasts half as long again. */
+const habitRuns = 1.5;
+const habitFactor = 1.5;
 const lowPValue = 0.001;
 
 export function createTrafficBaseline(): TrafficBaseline {
   return {
     ...{ level: 0, levelWindows: 0, scatter: 0, scale: 0, scatterWindows: 0, windows: 0 },
     ...{ lowSinceMs: undefined, lowWindows: 0, lowCount: 0, lowExpected: 0, lowDispersion: 0 },
-    excused: false,
+    ...{ runs: 0, runLongest: 0, excused: false },
   };
 }
 
@@ -134,6 +143,8 @@ function learnTraffic(
   baseline.scatter = baseline.scatter * scatterKeep + (count - expected) ** 2 - expected;
   baseline.scale = baseline.scale * scatterKeep + expected ** 2;
   baseline.scatterWindows = baseline.scatterWindows * scatterKeep + 1;
+  baseline.runs *= scatterKeep;
+  baseline.runLongest *= scatterKeep;
   if (!isLow) learnLevel(baseline, count);
   else if (baseline.lowWindows >= shiftWindows) {
     startAnew(baseline);
@@ -184,6 +195,10 @@ function extendRun(
 }
 
 function endRun(baseline: TrafficBaseline): void {
+  if (baseline.lowWindows >= runWindowsMin) {
+    baseline.runs += 1;
+    baseline.runLongest = Math.max(baseline.runLongest, baseline.lowWindows);
+  }
   baseline.lowSinceMs = undefined;
   baseline.lowWindows = 0;
   baseline.lowCount = 0;
@@ -194,7 +209,8 @@ function lowRunOf(baseline: TrafficBaseline): LowRun | undefined {
   const { lowSinceMs, lowWindows, lowCount, lowExpected } = baseline;
   if (lowSinceMs === undefined) return undefined;
   const law = { mean: lowExpected, dispersion: dispersionOf(baseline) };
-  const pValue = negativeBinomialLowerTail(law, lowCount);
+  const chance = negativeBinomialLowerTail(law, lowCount);
+  const pValue = Math.max(chance, habitOf(baseline));
   return {
     sinceMs: lowSinceMs,
     windows: lowWindows,
@@ -202,6 +218,12 @@ function lowRunOf(baseline: TrafficBaseline): LowRun | undefined {
     expected: lowExpected,
     pValue,
   };
+}
+
+/** How often a run like this one begins, where it is nothing new. */
+function habitOf({ runs, runLongest, lowWindows, scatterWindows }: TrafficBaseline): number {
+  const isKnown = runs >= habitRuns && lowWindows <= habitFactor * runLongest;
+  return isKnown ? Math.min(1, runs / Math.max(1, scatterWindows)) : 0;
 }
 
 function tailOf(

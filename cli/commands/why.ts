@@ -11,6 +11,7 @@ import { formatTime } from "../terminal/format.ts";
 import { newestFirst } from "../terminal/order-incidents.ts";
 import { renderNeighbours, renderWalk } from "../terminal/render-graph.ts";
 import { renderIncident } from "../terminal/render-incident.ts";
+import { printable } from "../terminal/terminal.ts";
 
 export const whyCommand: Command = {
   description: [
@@ -90,6 +91,7 @@ async function graphWith(client: ApiClient, name: string): Promise<RootCauseGrap
 }
 
 const namesShownMax = 20;
+const departuresMax = 5;
 
 function knownText(names: readonly string[]): string {
   if (names.length === 0) return "the collector has seen no service yet";
@@ -102,7 +104,11 @@ export function incidentText(incident: IncidentDetail, system: Pick<System, "std
   const moment = incident.status === "firing" ? "firing" : "resolved";
   const block = renderIncident({ incident, moment, hops: [] }, stdout);
   const walk = renderWalk(incident.graph, incident.signal, stdout);
-  const body = walk.length > 0 ? walk : ["no walk: nothing led away from the entry"];
+  const body = walk.length > 0 ? [...walk] : ["no walk: nothing led away from the entry"];
+  const departures = incident.anomalies.slice(0, departuresMax).map(({ sentence }) => {
+    return `  ${printable(sentence)}`;
+  });
+  if (departures.length > 0) body.push("", "what departs from the usual", ...departures);
   const asOf = stdout.style.dim(`numbers since ${formatTime(incident.startedAtMs)}`);
   return `${block}\n${body.join("\n")}\n\n${asOf}\n`;
 }

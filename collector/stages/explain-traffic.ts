@@ -194,9 +194,10 @@ function found(
 function anomalyOf(row: LowRow): Anomaly {
   const { service, operation, kind, peer, low, qValue } = row;
   const { sinceMs, count, expected, pValue } = low;
+  const usual = Math.max(count, Math.round(expected));
   return {
     ...{ windowStartMs: sinceMs, service, operation, kind, peer, signal: "traffic" },
-    ...{ count, bad: Math.max(0, expected - count), expected, pValue, qValue },
+    ...{ count: usual, bad: usual - count, expected: 0, pValue, qValue },
     score: anomalyScore(pValue),
     sentence: trafficSentence(row),
   };

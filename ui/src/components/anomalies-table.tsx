@@ -5,7 +5,7 @@ import { type Column, DataTable } from "./data-table.tsx";
 
 const columns: readonly Column<Anomaly>[] = [
   { name: "window", cell: ({ windowStartMs }) => formatTime(windowStartMs) },
-  { name: "service", cell: ({ service }) => service },
+  { name: "service", cell: ({ service, sentence }) => <span title={sentence}>{service}</span> },
   { name: "operation", cell: ({ operation, kind, peer }) => whatOf({ operation, kind, peer }) },
   { name: "signal", cell: ({ signal }) => signal },
   { name: "bad", numeric: true, cell: ({ bad }) => formatCount(bad) },
