@@ -5,7 +5,7 @@ import { textOf, utf8Of } from "../../wire/any-value.ts";
 import type { MetricPoint } from "../../wire/metric-point.ts";
 import { transcodeMetricsJson } from "../../wire/otlp-json.ts";
 import { readMetrics } from "../../wire/read-metrics.ts";
-import { defaultTraceLimits, type TraceLimits } from "../../wire/validate-traces.ts";
+import { defaultMetricLimits, type TraceLimits } from "../../wire/validate-traces.ts";
 import {
   bytes,
   encodeFields,
@@ -32,7 +32,7 @@ function plain(request: Uint8Array, { source, metric, attributes, ...rest }: Met
   return { ...metric, ...rest, resource, attributes: read(attributes) };
 }
 
-function check(request: Uint8Array, limits: TraceLimits = defaultTraceLimits) {
+function check(request: Uint8Array, limits: TraceLimits = defaultMetricLimits) {
   const points: ReturnType<typeof plain>[] = [];
   const read = readMetrics(request, (point) => points.push(plain(request, point)), limits);
   return { points, problem: read.ok ? undefined : `${read.error.code}: ${read.error.message}` };
@@ -196,7 +196,7 @@ describe("refusals tell the field, and no point has been told", () => {
   test("limits hold for points, packed numbers and metrics", () => {
     const points = Array.from({ length: 4 }, () => message(1, fixed64(3, 1n)));
     const of = (limits: Partial<TraceLimits>, ...fields: Field[]) =>
-      check(requestOf(...fields), { ...defaultTraceLimits, ...limits }).problem;
+      check(requestOf(...fields), { ...defaultMetricLimits, ...limits }).problem;
     expect(of({ pointsMax: 4 }, message(5, ...points))).toBeUndefined();
     expect(of({ pointsMax: 3 }, message(5, ...points))).toBe(
       "OTLP_TOO_LARGE: request holds more than 3 data points",
@@ -208,7 +208,7 @@ describe("refusals tell the field, and no point has been told", () => {
       scopeMetrics: [{ metrics: [{ histogram: { dataPoints: [{ bucketCounts: [1, 2, 3] }] } }] }],
     };
     const json = new TextEncoder().encode(JSON.stringify({ resourceMetrics: [many] }));
-    const refused = transcodeMetricsJson(json, { ...defaultTraceLimits, elementsMax: 2 });
+    const refused = transcodeMetricsJson(json, { ...defaultMetricLimits, elementsMax: 2 });
     expect(refused).toMatchObject({ ok: false, error: { code: "OTLP_TOO_LARGE" } });
   });
 });
