@@ -118,7 +118,18 @@ export function isSlowKnown(
   return known !== undefined && known.value.usableFromMs <= windowStartMs;
 }
 
+/** The lists made last; every batch that is taken asks for the revision. */
+const listed = new WeakMap<Registry, Thresholds>();
+
 export function thresholdsOf(registry: Registry): Thresholds {
+  const known = listed.get(registry);
+  if (known?.revision === registry.thresholdsRevision) return known;
+  const made = listThresholds(registry);
+  listed.set(registry, made);
+  return made;
+}
+
+function listThresholds(registry: Registry): Thresholds {
   const items: Threshold[] = [];
   for (const { value } of registry.thresholds.values()) {
     const { service, operation, kind, peer, slow } = value;
