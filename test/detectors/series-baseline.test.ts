@@ -122,6 +122,29 @@ test("being rare is not being large: a record by a hair is no alarm, one by far 
   expect(newsOf(105)).toBeGreaterThan(5);
 });
 
+test("beyond the largest error, a larger one is more surprising", () => {
+  const surpriseOf = (value: number): number => {
+    const baseline = createSeriesBaseline({ stepMs });
+    const noise: Draw = ({ normal }) => normal();
+    judge(valuesOf(noise, { seed: 4, rows: 1_000, stepMs }), { baseline });
+    return judge([value], { baseline, row: 1_000 })[0]?.news as number;
+  };
+  expect(surpriseOf(400)).toBeGreaterThan(surpriseOf(40) + 0.5);
+});
+
+test("of two equal errors, that to a value never seen is the greater surprise", () => {
+  const days = 4 * dayRows;
+  const judgeAt = (rowOfDay: number): SeriesJudgement | undefined => {
+    const values = valuesOf(wave, { seed: 5, rows: days + rowOfDay, stepMs });
+    const baseline = createSeriesBaseline({ stepMs });
+    judge(values, { baseline });
+    const { expected } = updateSeries(structuredClone(baseline), values.length * stepMs, undefined);
+    return judge([expected + 10], { baseline, row: values.length })[0];
+  };
+  const [onTheSlope, atThePeak] = [judgeAt(0), judgeAt(dayRows / 4)];
+  expect(atThePeak?.news).toBeGreaterThan((onTheSlope?.news as number) + 0.5);
+});
+
 test("noise in the last digits is no news, even if it grows a hundredfold", () => {
   const digits: Draw = ({ row, normal }) => 1e9 + normal() * (row < 1_000 ? 1e-3 : 1e-1);
   const judged = judge(valuesOf(digits, { seed: 4, rows: 1_100, stepMs })).slice(1_000);
