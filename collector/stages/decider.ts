@@ -55,6 +55,9 @@ export interface DeciderState {
   book: IncidentBook;
 }
 
+/** Of what is kept over a restart; what another release kept is learnt anew. */
+const stateVersion = 2;
+
 export function createDeciderState(): DeciderState {
   return { registry: createRegistry(), ring: createEvidenceRing(), book: createIncidentBook() };
 }
@@ -71,9 +74,10 @@ export function createDecider(settings: DeciderSettings): Decider {
       const { rows, metrics } = state.registry;
       return { rows: rows.refused, metrics: metrics.refused };
     },
-    snapshot: () => state,
+    snapshot: () => ({ version: stateVersion, ...state }),
     restore: (snapshot) => {
-      Object.assign(state, snapshot as DeciderState);
+      const { version, ...held } = snapshot as DeciderState & { readonly version?: number };
+      if (version === stateVersion) Object.assign(state, held);
     },
   };
 }

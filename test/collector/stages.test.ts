@@ -250,3 +250,13 @@ test("a decider restored from a snapshot goes on as the one that was never stopp
   expect(restarted.incidents()).toEqual(unbroken.incidents());
   expect(restarted.incidents()).toHaveLength(1);
 });
+
+test("state kept by another release is learnt anew, and nothing breaks", () => {
+  const decider = createDecider({ customersMin: 5 });
+  decider.restore({ registry: { baselines: new Map() }, ring: { detections: [] } });
+  const windowStartMs = 1_800_000_000_000;
+  const windowEndMs = windowStartMs + windowMs;
+  const cube = serveWindow(createShop(createPrng(3)), windowStartMs, { requests: 10 });
+  const window = { cube, halfEdges: [], coverage: 1, revised: false, windowStartMs, windowEndMs };
+  expect(decider.decide(window, windowEndMs)).toEqual({ anomalies: 0, events: [] });
+});
