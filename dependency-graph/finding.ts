@@ -1,4 +1,5 @@
 /** A group of anomalous nodes put into words: the cause, the way to it and what it explains. */
+import { type Hll, isEmptyHll, overlapHll } from "../sketch/hll.ts";
 import {
   type CauseEdge,
   type CauseFinding,
@@ -9,14 +10,16 @@ import {
   type FoundCause,
   isAnomalous,
 } from "./cause-graph.ts";
-import { type Group, type Root, rootName } from "./cause-group.ts";
+import { type Group, type Root, rootExcess, rootName } from "./cause-group.ts";
 import { type CauseIndex, callsInto, nodeOf } from "./cause-index.ts";
 import { isBadCall } from "./explain-node.ts";
 import { symptomExcess } from "./quiet-path.ts";
 import { reasonOf, rootVerdict } from "./root-words.ts";
 import { walkHops } from "./walk-hops.ts";
 
-/** What is above chance at all; those hurt by chance are told apart by who met the cause. */
+/** Half a customer: at least one, however it is estimated. */
+const hurtMin = 0.5;
+/** Where nobody is named, counts must do: more than they wander by. */
 const hurtDeviations = 1;
 const hurtSpread = 0.05;
 
@@ -58,17 +61,19 @@ function topsOf(index: CauseIndex, group: Group): string[] {
 
 /**
  * Where customers meet a cause that bad calls lead to: these calls are followed back to where
- * requests come in. The cause is known by then, so a rise there need not stand out by itself, and
- * a caller that puts up with failures has no customers hurt.
+ * requests come in. The cause is known by then, so an entry need not stand out by itself: somebody
+ * hurt there who met the cause is enough. A caller that puts up with failures has nobody hurt.
  */
 function entriesAbove(index: CauseIndex, root: Root): string[] {
   if (root.kind === "unknown" || !isCarriedOn(index, root)) return [];
   const above = new Set([root.kind === "edge" ? root.edge.caller : root.id]);
   for (const id of above) {
-    for (const { caller, calls } of callsInto(index, id))
-      if (excessOf(calls) > 0) above.add(caller);
+    for (const { caller, calls } of callsInto(index, id)) if (calls.bad > 0) above.add(caller);
   }
-  return [...above].filter((id) => callsInto(index, id).length === 0 && isHurt(nodeOf(index, id)));
+  const { customersBad } = rootExcess(index, root);
+  return [...above].filter(
+    (id) => callsInto(index, id).length === 0 && isHurt(nodeOf(index, id), customersBad),
+  );
 }
 
 /** Whether who calls the root sees it bad. */
@@ -77,10 +82,14 @@ function isCarriedOn(index: CauseIndex, root: Root): boolean {
   return root.kind === "node" && callsInto(index, root.id).some(isBadCall);
 }
 
-/** More than the count wanders by chance. */
-function isHurt({ virtual, server }: CauseNode): boolean {
-  const excess = server.bad - server.expected;
-  return !virtual && excess >= hurtDeviations * Math.sqrt(Math.max(server.expected, hurtSpread));
+function isHurt({ virtual, server }: CauseNode, metCause: Hll | undefined): boolean {
+  if (virtual || server.bad === 0) return false;
+  const hurt = server.customersBad;
+  if (hurt !== undefined && metCause !== undefined && !isEmptyHll(metCause)) {
+    return overlapHll(hurt, metCause).low >= hurtMin;
+  }
+  const spread = Math.sqrt(Math.max(server.expected, hurtSpread));
+  return server.bad - server.expected >= hurtDeviations * spread;
 }
 
 function sortByExcess(index: CauseIndex, ids: readonly string[]): string[] {

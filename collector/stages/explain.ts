@@ -15,6 +15,7 @@ import {
 import { findCauses } from "../../dependency-graph/root-cause.ts";
 import { edgesOf, nodesOf } from "../../dependency-graph/service-graph.ts";
 import { settleFinding } from "../../dependency-graph/settle.ts";
+import type { Suspect } from "../../dependency-graph/suspects.ts";
 import { anomalyScore } from "../../detectors/anomaly-score.ts";
 import { quantileHistogram } from "../../sketch/histogram.ts";
 import type { Anomaly, Cause, Combination } from "../../wire/api-types.ts";
@@ -57,13 +58,14 @@ export function explain(
   evidence: Evidence,
   dimensions: readonly string[],
 ): Finding[] {
-  const suspects = suspectsSince(registry.traces, evidence.sinceMs);
   return (["errors", "slow"] as const).flatMap((signal) => {
     const nodes = causeNodes(registry, evidence, signal);
     const edges = causeEdges(registry, evidence, signal);
     const dependsOn = (id: string, on: string): boolean =>
       id === on || blastRadius(edges, on).dependants.includes(id);
-    const findings = findCauses({ signal, nodes, edges })
+    const found = findCauses({ signal, nodes, edges });
+    const suspects = suspectsAmong(registry, evidence, found, edges);
+    const findings = found
       .map((finding) => settleFinding(finding, suspects, dependsOn))
       .map((finding) => withChange(registry, evidence, finding));
     const isVirtual = new Set(nodes.filter(beginsOutside).map(({ id }) => id));
@@ -72,6 +74,27 @@ export function explain(
     );
     return signal === "slow" ? withoutCarriedAlong(complete) : complete;
   });
+}
+
+/** Who moved of those the findings speak of, and of their neighbours. */
+function suspectsAmong(
+  registry: Registry,
+  { sinceMs }: Evidence,
+  findings: readonly CauseFinding[],
+  edges: readonly CauseEdge[],
+): readonly Suspect[] {
+  if (findings.length === 0) return [];
+  const named = findings.flatMap(({ cause, hops, entries, symptoms, suspects }) => [
+    ...cause.name.split(" → "),
+    ...hops.flatMap(({ from, to }) => [from, to]),
+    ...[...entries, ...symptoms, ...suspects],
+  ]);
+  const spoken = new Set(named);
+  const services = new Set(named);
+  for (const { caller, callee } of edges) {
+    if (spoken.has(caller) || spoken.has(callee)) services.add(caller).add(callee);
+  }
+  return suspectsSince(registry.traces, sinceMs, services);
 }
 
 /** What was deployed where it began is part of the reason, never the reason alone. */
@@ -213,14 +236,15 @@ function completeFinding(input: {
   };
 }
 
-/** The operations by which customers meet the fault; all of an entry where none stands out. */
+/** The operations by which customers meet the fault: of an entry those that stand out most. */
 function entryRows(rows: readonly EvidenceRow[], entries: readonly string[]): EvidenceRow[] {
   return entries.flatMap((entry) => {
-    const operations = rows.filter(
-      (row) => row.scope === "operation" && row.service === entry && row.bad > row.expected,
+    const bad = rows.filter(
+      (row) => row.scope === "operation" && row.service === entry && row.bad > 0,
     );
-    const standing = operations.filter((row) => row.anomalous);
-    return standing.length > 0 ? standing : operations;
+    const above = bad.filter((row) => row.bad > row.expected);
+    const standing = above.filter((row) => row.anomalous);
+    return [standing, above, bad].find((some) => some.length > 0) ?? [];
   });
 }
 
