@@ -51,14 +51,14 @@ export function createTraceHistory(): TraceHistory {
 /** Takes a healthy window in; the oldest goes. */
 export function learnTraces(history: TraceHistory, sums: TraceSums): void {
   const { windows } = history;
-  makeRoom(history.operations, () => windows.map((window) => window.operations));
-  makeRoom(history.edges, () => windows.map((window) => window.edges));
   const operations = columnsOf(history, history.operations, sums.operations, {
+    held: () => windows.map((window) => window.operations),
     width: operationWidth,
     nameOf: ({ service, operation, kind, callee }) => ({ service, operation, kind, callee }),
     valuesOf: ({ self, seconds }) => [...valuesOf(self), seconds],
   });
   const edges = columnsOf(history, history.edges, sums.edges, {
+    held: () => windows.map((window) => window.edges),
     width: edgeWidth,
     nameOf: ({ caller, callee }) => ({ caller, callee }),
     valuesOf: ({ gap }) => valuesOf(gap),
@@ -67,20 +67,69 @@ export function learnTraces(history: TraceHistory, sums: TraceSums): void {
   if (windows.length > windowsMax) windows.shift();
 }
 
-/** As it was learnt, to single precision. */
-export function readHistory({ windows, operations, edges }: TraceHistory): TraceSums[] {
-  return windows.map((window) => ({
-    startMs: window.startMs,
-    operations: read(window.operations, operations, operationWidth, (name, values) => ({
-      ...name,
-      self: timeSumsOf(values),
-      seconds: values[operationWidth - 1] as number,
-    })),
-    edges: read(window.edges, edges, edgeWidth, (name, values) => ({
-      ...name,
-      gap: timeSumsOf(values),
-    })),
-  }));
+/** One operation, or edge, in the windows that saw it. */
+export interface Past<Name> {
+  readonly name: Name;
+  /** Which of the windows, in order. */
+  readonly windows: readonly number[];
+  /** Made when asked for: there are many. */
+  timesIn(): TimeSums[];
+  /** From start to end, likewise. */
+  secondsIn(): number[];
+}
+
+export interface Pasts {
+  readonly windowCount: number;
+  readonly operations: ReadonlyMap<string, Past<OperationName>>;
+  readonly edges: ReadonlyMap<string, Past<EdgeName>>;
+}
+
+/** What was learnt of windows that began before `untilMs`, to single precision. */
+export function pastsOf(history: TraceHistory, untilMs: number): Pasts {
+  const windows = history.windows.filter(({ startMs }) => startMs < untilMs);
+  return {
+    windowCount: windows.length,
+    operations: gather(
+      windows.map((window) => window.operations),
+      history.operations,
+      operationWidth,
+    ),
+    edges: gather(
+      windows.map((window) => window.edges),
+      history.edges,
+      edgeWidth,
+    ),
+  };
+}
+
+function gather<Name>(
+  columns: readonly Columns[],
+  { names }: Names<Name>,
+  width: number,
+): Map<string, Past<Name>> {
+  const places = new Map<number, { windows: number[]; starts: number[] }>();
+  columns.forEach(({ numbers }, window) => {
+    numbers.forEach((number, at) => {
+      const own = places.get(number) ?? { windows: [], starts: [] };
+      if (own.windows.length === 0) places.set(number, own);
+      own.windows.push(window);
+      own.starts.push(at * width);
+    });
+  });
+  const pasts = new Map<string, Past<Name>>();
+  for (const [number, { windows, starts }] of places) {
+    const named = names.get(number);
+    if (named === undefined) continue;
+    const valuesAt = (at: number): Float32Array =>
+      (columns[windows[at] as number] as Columns).values;
+    pasts.set(named.id, {
+      name: named.name,
+      windows,
+      timesIn: () => starts.map((start, at) => timeSumsAt(valuesAt(at), start)),
+      secondsIn: () => starts.map((start, at) => valuesAt(at)[start + width - 1] as number),
+    });
+  }
+  return pasts;
 }
 
 function columnsOf<Sums, Name>(
@@ -88,6 +137,7 @@ function columnsOf<Sums, Name>(
   names: Names<Name>,
   sums: ReadonlyMap<string, Sums>,
   how: {
+    held(): readonly Columns[];
     readonly width: number;
     nameOf(sums: Sums): Name;
     valuesOf(sums: Sums): readonly number[];
@@ -95,8 +145,13 @@ function columnsOf<Sums, Name>(
 ): Columns {
   const numbers: number[] = [];
   const values = new Float32Array(sums.size * how.width);
+  let isSwept = false;
   for (const [id, one] of sums) {
     let number = names.numbers.get(id);
+    if (number === undefined && names.numbers.size >= namesMax && !isSwept) {
+      forgetUnheld(names, [...how.held(), { numbers: Int32Array.from(numbers), values }]);
+      isSwept = true;
+    }
     if (number === undefined && names.numbers.size >= namesMax) {
       history.refused++;
       continue;
@@ -112,24 +167,9 @@ function columnsOf<Sums, Name>(
   return { numbers: Int32Array.from(numbers), values: values.slice(0, numbers.length * how.width) };
 }
 
-function read<Name, Sums>(
-  { numbers, values }: Columns,
-  { names }: Names<Name>,
-  width: number,
-  sumsOf: (name: Name, values: Float32Array) => Sums,
-): Map<string, Sums> {
-  const sums = new Map<string, Sums>();
-  numbers.forEach((number, at) => {
-    const named = names.get(number);
-    if (named === undefined) return;
-    sums.set(named.id, sumsOf(named.name, values.subarray(at * width, (at + 1) * width)));
-  });
-  return sums;
-}
-
-function makeRoom<Name>({ numbers, names }: Names<Name>, windows: () => readonly Columns[]): void {
-  if (numbers.size < namesMax) return;
-  const held = new Set(windows().flatMap((window) => [...window.numbers]));
+function forgetUnheld<Name>({ numbers, names }: Names<Name>, windows: readonly Columns[]): void {
+  const held = new Set<number>();
+  for (const window of windows) for (const number of window.numbers) held.add(number);
   for (const [number, { id }] of names) {
     if (held.has(number)) continue;
     names.delete(number);
@@ -141,7 +181,11 @@ function valuesOf({ count, seconds, logs, logSquares }: TimeSums): number[] {
   return [count, seconds, logs, logSquares];
 }
 
-function timeSumsOf(values: Float32Array): TimeSums {
-  const [count = 0, seconds = 0, logs = 0, logSquares = 0] = values;
-  return { count, seconds, logs, logSquares };
+function timeSumsAt(values: Float32Array, start: number): TimeSums {
+  return {
+    count: values[start] as number,
+    seconds: values[start + 1] as number,
+    logs: values[start + 2] as number,
+    logSquares: values[start + 3] as number,
+  };
 }

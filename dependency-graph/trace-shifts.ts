@@ -10,45 +10,49 @@
 import { type Counted, callShift } from "./call-shift.ts";
 import type { Shift, SuspectEdge, SuspectGraph, SuspectNode } from "./shifts.ts";
 import { secondsAboveUsual, type TimeShift, timeShift } from "./time-shift.ts";
-import {
-  addTimeSums,
-  createTimeSums,
-  type EdgeSums,
-  type OperationSums,
-  type TimeSums,
-  type TraceSums,
-} from "./trace-sums.ts";
+import { type Past, type Pasts, pastsOf, type TraceHistory } from "./trace-history.ts";
+import { addTimeSums, createTimeSums, type TimeSums, type TraceSums } from "./trace-sums.ts";
 
-/** One operation over all windows. */
+/** One operation, before and now. */
 interface Operation {
   readonly service: string;
   readonly operation: string;
   readonly kind: string;
   readonly callee: string;
-  /** Windows that saw it. */
-  readonly self: TimeSums[];
+  readonly past: Past<unknown> | undefined;
   readonly selfNow: TimeSums;
-  readonly whole: TimeSums[];
-  readonly wholeNow: TimeSums;
-  /** Calls by window. */
-  readonly counts: number[];
+  secondsNow: number;
 }
 
 interface Edge {
   readonly caller: string;
   readonly callee: string;
-  readonly gaps: TimeSums[];
+  readonly past: Past<unknown> | undefined;
   readonly gapsNow: TimeSums;
 }
 
 const chanceMax = 0.05;
 
+export interface TraceScope {
+  /** Windows of the history that began since then are left out. */
+  readonly sinceMs: number;
+  /** Services to look at, with the edges into and out of them. */
+  isMeant(service: string): boolean;
+}
+
+const everything: TraceScope = { sinceMs: Number.POSITIVE_INFINITY, isMeant: () => true };
+
+/** @param history of healthy windows */
 export function traceShifts(
-  before: readonly TraceSums[],
+  history: TraceHistory,
   during: readonly TraceSums[],
+  { sinceMs, isMeant }: TraceScope = everything,
 ): SuspectGraph {
-  const operations = gatherOperations(before, during);
-  const edges = gatherEdges(before, during);
+  const pasts = pastsOf(history, sinceMs);
+  const operations = gatherOperations(pasts, during).filter(({ service }) => isMeant(service));
+  const edges = gatherEdges(pasts, during).filter(
+    ({ caller, callee }) => isMeant(caller) || isMeant(callee),
+  );
   const services = new Map<string, Operation[]>();
   for (const operation of operations) {
     const own = services.get(operation.service);
@@ -57,7 +61,9 @@ export function traceShifts(
   }
   const looked = 2 * operations.length + edges.length;
   const scoreMin = Math.sqrt(2 * Math.log(Math.max(1, looked) / chanceMax));
-  const calls = [...services.values()].flatMap((own) => changedCalls(own, scoreMin));
+  const calls = [...services.values()].flatMap((own) =>
+    changedCalls(own, pasts.windowCount, scoreMin),
+  );
   const ids = new Set([...services.keys(), ...edges.map(({ callee }) => callee)]);
   return {
     nodes: [...ids].map((id): SuspectNode => {
@@ -86,49 +92,42 @@ export function traceShifts(
   };
 }
 
-function gatherOperations(before: readonly TraceSums[], during: readonly TraceSums[]): Operation[] {
+function gatherOperations({ operations }: Pasts, during: readonly TraceSums[]): Operation[] {
   const gathered = new Map<string, Operation>();
-  const of = (id: string, sums: OperationSums): Operation => {
-    const { service, operation, kind, callee } = sums;
-    const known = gathered.get(id) ?? {
-      ...{ service, operation, kind, callee },
-      ...{ self: [], selfNow: createTimeSums(), whole: [], wholeNow: createTimeSums() },
-      counts: new Array<number>(before.length).fill(0),
-    };
-    gathered.set(id, known);
-    return known;
-  };
-  before.forEach((window, at) => {
-    for (const [id, sums] of window.operations) {
-      const { self, whole, counts } = of(id, sums);
-      if (sums.self.count === 0) continue;
-      counts[at] = sums.self.count;
-      self.push(sums.self);
-      whole.push({ ...sums.self, seconds: sums.seconds });
-    }
-  });
+  for (const [id, past] of operations) {
+    gathered.set(id, { ...past.name, past, selfNow: createTimeSums(), secondsNow: 0 });
+  }
   for (const window of during) {
     for (const [id, sums] of window.operations) {
-      const { selfNow, wholeNow } = of(id, sums);
-      addTimeSums(selfNow, sums.self);
-      addTimeSums(wholeNow, { ...sums.self, seconds: sums.seconds });
+      let known = gathered.get(id);
+      if (known === undefined) {
+        const { service, operation, kind, callee } = sums;
+        const named = { service, operation, kind, callee };
+        known = { ...named, past: undefined, selfNow: createTimeSums(), secondsNow: 0 };
+        gathered.set(id, known);
+      }
+      addTimeSums(known.selfNow, sums.self);
+      known.secondsNow += sums.seconds;
     }
   }
   return [...gathered.values()];
 }
 
-function gatherEdges(before: readonly TraceSums[], during: readonly TraceSums[]): Edge[] {
+function gatherEdges({ edges }: Pasts, during: readonly TraceSums[]): Edge[] {
   const gathered = new Map<string, Edge>();
-  const of = (id: string, { caller, callee }: EdgeSums): Edge => {
-    const known = gathered.get(id) ?? { caller, callee, gaps: [], gapsNow: createTimeSums() };
-    gathered.set(id, known);
-    return known;
-  };
-  for (const { edges } of before) {
-    for (const [id, sums] of edges) if (sums.gap.count > 0) of(id, sums).gaps.push(sums.gap);
+  for (const [id, past] of edges) {
+    gathered.set(id, { ...past.name, past, gapsNow: createTimeSums() });
   }
-  for (const { edges } of during) {
-    for (const [id, sums] of edges) addTimeSums(of(id, sums).gapsNow, sums.gap);
+  for (const window of during) {
+    for (const [id, { caller, callee, gap }] of window.edges) {
+      const known = gathered.get(id) ?? {
+        ...{ caller, callee },
+        past: undefined,
+        gapsNow: createTimeSums(),
+      };
+      gathered.set(id, known);
+      addTimeSums(known.gapsNow, gap);
+    }
   }
   return [...gathered.values()].filter(({ caller, callee }) => caller !== callee);
 }
@@ -136,12 +135,13 @@ function gatherEdges(before: readonly TraceSums[], during: readonly TraceSums[])
 function lostInside(operations: readonly Operation[], scoreMin: number): Shift[] {
   const moved = operations
     .filter(({ kind }) => !isOutgoing(kind))
-    .flatMap(({ operation, self, selfNow }) => {
-      const shift = timeShift(self, selfNow);
+    .flatMap(({ operation, past, selfNow }) => {
+      const shift = shiftSince(past, selfNow);
       return shift === undefined || shift.score < scoreMin || shift.cost <= 0
         ? []
         : [{ operation, shift }];
     });
+  if (moved.length === 0) return [];
   const cost = moved.reduce((total, { shift }) => total + shift.cost, 0);
   const share = Math.min(
     1,
@@ -154,14 +154,25 @@ function lostInside(operations: readonly Operation[], scoreMin: number): Shift[]
 function aboveUsual(operations: readonly Operation[], isMeant: (kind: string) => boolean): number {
   return operations
     .filter(({ kind }) => isMeant(kind))
-    .reduce((total, { whole, wholeNow }) => total + secondsAboveUsual(whole, wholeNow), 0);
+    .reduce((total, { past, selfNow, secondsNow }) => {
+      if (past === undefined || selfNow.count === 0) return total;
+      const seconds = past.secondsIn();
+      const before = past
+        .timesIn()
+        .map((sums, at) => ({ ...sums, seconds: seconds[at] as number }));
+      return total + secondsAboveUsual(before, { ...selfNow, seconds: secondsNow });
+    }, 0);
+}
+
+function shiftSince(past: Past<unknown> | undefined, now: TimeSums): TimeShift | undefined {
+  return past === undefined || now.count === 0 ? undefined : timeShift(past.timesIn(), now);
 }
 
 function gapOf(
-  { gaps, gapsNow }: Edge,
+  { past, gapsNow }: Edge,
   scoreMin: number,
 ): { readonly shifts: readonly Shift[]; readonly gapKnown: boolean } {
-  const shift = timeShift(gaps, gapsNow);
+  const shift = shiftSince(past, gapsNow);
   if (shift === undefined) return { shifts: [], gapKnown: false };
   const isLost = shift.score >= scoreMin && shift.cost > 0;
   return {
@@ -182,12 +193,18 @@ interface ChangedCall {
   readonly shift: Shift;
 }
 
-function changedCalls(operations: readonly Operation[], scoreMin: number): ChangedCall[] {
-  const requests = operations.filter(({ kind }) => isServing(kind)).map(countedOf);
+function changedCalls(
+  operations: readonly Operation[],
+  windowCount: number,
+  scoreMin: number,
+): ChangedCall[] {
+  const requests = operations
+    .filter(({ kind }) => isServing(kind))
+    .map((served) => countedOf(served, windowCount));
   return operations
     .filter(({ kind }) => !isServing(kind))
     .flatMap((made) => {
-      const shift = callShift(countedOf(made), requests);
+      const shift = callShift(countedOf(made, windowCount), requests);
       if (shift === undefined || Math.abs(shift.score) < scoreMin) return [];
       const { service, callee, operation } = made;
       const named = { kind: "missing_calls" as const, name: operation, unit: "calls" };
@@ -195,8 +212,12 @@ function changedCalls(operations: readonly Operation[], scoreMin: number): Chang
     });
 }
 
-function countedOf({ counts, selfNow }: Operation): Counted {
-  return { before: counts, during: selfNow.count };
+function countedOf({ past, selfNow }: Operation, windowCount: number): Counted {
+  const before = new Array<number>(windowCount).fill(0);
+  past?.timesIn().forEach(({ count }, at) => {
+    before[past.windows[at] as number] = count;
+  });
+  return { before, during: selfNow.count };
 }
 
 function callsPerRequest(operations: readonly Operation[], callee: string): number {

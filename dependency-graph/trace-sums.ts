@@ -5,7 +5,13 @@
  * Times are summed as they are, in seconds, and as logarithms: durations are spread over decades,
  * and the mean logarithm is not carried away by the one call in a hundred that took a second.
  */
-import { bucketMiddleNs, type Histogram, visitBuckets } from "../sketch/histogram.ts";
+import {
+  bucketIndexMax,
+  bucketIndexMin,
+  bucketMiddleNs,
+  type Histogram,
+  visitBuckets,
+} from "../sketch/histogram.ts";
 
 export interface TimeSums {
   count: number;
@@ -43,6 +49,13 @@ const nsPerSecond = 1e9;
 /** Nobody waits for less, and clocks and schedulers are not surer. */
 const resolutionSeconds = 0.0005;
 
+/** By bucket: seconds, and their logarithms. A window visits a million. */
+const bucketSeconds = Float64Array.from(
+  { length: bucketIndexMax - bucketIndexMin + 1 },
+  (_, at) => bucketMiddleNs(at + bucketIndexMin) / nsPerSecond,
+);
+const bucketLogs = bucketSeconds.map(logOf);
+
 export function createTimeSums(): TimeSums {
   return { count: 0, seconds: 0, logs: 0, logSquares: 0 };
 }
@@ -58,8 +71,9 @@ export function secondsOf(log: number): number {
 
 /** Counts what lies in one bucket of a histogram; the bucket of zeros has no index. */
 export function addBucket(sums: TimeSums, index: number | undefined, count: number): void {
-  const seconds = index === undefined ? 0 : bucketMiddleNs(index) / nsPerSecond;
-  const log = logOf(seconds);
+  const at = index === undefined ? -1 : index - bucketIndexMin;
+  const seconds = at < 0 ? 0 : (bucketSeconds[at] as number);
+  const log = at < 0 ? logOf(0) : (bucketLogs[at] as number);
   sums.count += count;
   sums.seconds += count * seconds;
   sums.logs += count * log;

@@ -10,7 +10,6 @@ import { rankSuspects } from "../../dependency-graph/suspects.ts";
 import {
   createTraceHistory,
   learnTraces,
-  readHistory,
   type TraceHistory,
 } from "../../dependency-graph/trace-history.ts";
 import { traceShifts } from "../../dependency-graph/trace-shifts.ts";
@@ -59,11 +58,15 @@ export function learnWindowTraces({ history, recent }: TraceBook, startMs: numbe
   if (window !== undefined) learnTraces(history, window);
 }
 
-/** Who may have made the windows since then differ from healthy ones. */
-export function suspectsSince({ history, recent }: TraceBook, sinceMs: number): readonly Suspect[] {
+/** Who of these services may have made the windows since then differ from healthy ones. */
+export function suspectsSince(
+  { history, recent }: TraceBook,
+  sinceMs: number,
+  services: ReadonlySet<string>,
+): readonly Suspect[] {
   const during = recent.filter(({ startMs }) => startMs >= sinceMs);
-  const before = readHistory(history).filter(({ startMs }) => startMs < sinceMs);
-  return rankSuspects(traceShifts(before, during));
+  const isMeant = (service: string): boolean => services.has(service);
+  return rankSuspects(traceShifts(history, during, { sinceMs, isMeant }));
 }
 
 /** What was deployed at a service about when a trouble began, if anything was. */

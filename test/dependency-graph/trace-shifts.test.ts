@@ -1,12 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createPrng, type Prng } from "../../base/prng.ts";
 import type { Shift, SuspectGraph } from "../../dependency-graph/shifts.ts";
-import {
-  createTraceHistory,
-  learnTraces,
-  readHistory,
-} from "../../dependency-graph/trace-history.ts";
-import { traceShifts } from "../../dependency-graph/trace-shifts.ts";
+import { createTraceHistory, learnTraces, pastsOf } from "../../dependency-graph/trace-history.ts";
+import { traceShifts as shiftsSince } from "../../dependency-graph/trace-shifts.ts";
 import {
   addHistogramTo,
   createTimeSums,
@@ -16,6 +12,12 @@ import {
   type TraceSums,
 } from "../../dependency-graph/trace-sums.ts";
 import { addHistogram, createHistogram } from "../../sketch/histogram.ts";
+
+function traceShifts(before: readonly TraceSums[], during: readonly TraceSums[]): SuspectGraph {
+  const history = createTraceHistory();
+  for (const past of before) learnTraces(history, past);
+  return shiftsSince(history, during);
+}
 
 /** Milliseconds of each call. */
 interface Made {
@@ -211,6 +213,19 @@ describe("calls for each request", () => {
   });
 });
 
+test("only services that are meant are looked at", () => {
+  const prng = createPrng(seed);
+  const other = (ms: number): Made => ({ ...served(prng, ms), service: "ads" });
+  const history = createTraceHistory();
+  for (let at = 0; at < 20; at++) {
+    learnTraces(history, window(at * 10_000, { made: [served(prng, 5), other(5)] }));
+  }
+  const during = [window(200_000, { made: [served(prng, 50), other(50)] })];
+  const isMeant = (service: string): boolean => service === "ads";
+  const graph = shiftsSince(history, during, { sinceMs: 200_000, isMeant });
+  expect(graph.nodes.map(({ id, shifts }) => [id, shifts.length])).toEqual([["ads", 1]]);
+});
+
 test("quiet windows have no shifts", () => {
   for (let round = 1; round <= 20; round++) {
     const prng = createPrng(round);
@@ -235,15 +250,16 @@ describe("history", () => {
   test("gives back what was learnt, of the newest windows", () => {
     const history = createTraceHistory();
     for (let at = 0; at < 70; at++) learnTraces(history, window(at * 10_000, plan("GET")));
-    const windows = readHistory(structuredClone(history));
-    expect(windows).toHaveLength(60);
-    expect(windows[0]?.startMs).toBe(100_000);
-    const told = windows[0]?.operations.get("stock GET");
+    const { windowCount, operations, edges } = pastsOf(structuredClone(history), 650_000);
+    expect(windowCount).toBe(55);
+    const told = operations.get("stock GET");
     const learnt = window(0, plan("GET")).operations.get("stock GET");
-    expect(told).toMatchObject({ service: "stock", operation: "GET", kind: "server" });
-    expect(told?.self.count).toBe(2);
-    expect(told?.self.logs).toBeCloseTo(learnt?.self.logs ?? 0, 4);
-    expect(windows[0]?.edges.get("shop stock")?.gap.count).toBe(1);
+    expect(told?.name).toMatchObject({ service: "stock", operation: "GET", kind: "server" });
+    expect(told?.windows).toEqual(Array.from({ length: 55 }, (_, at) => at));
+    expect(told?.timesIn()[0]?.count).toBe(2);
+    expect(told?.timesIn()[0]?.logs).toBeCloseTo(learnt?.self.logs ?? 0, 4);
+    expect(told?.secondsIn()[0]).toBeCloseTo(0.012, 6);
+    expect(edges.get("shop stock")?.timesIn()[54]?.count).toBe(1);
   });
 
   test("refuses what it has no room for, and counts it", () => {
@@ -258,6 +274,6 @@ describe("history", () => {
     };
     learnTraces(history, window(0, many));
     expect(history.refused).toBe(10);
-    expect(readHistory(history)[0]?.operations.size).toBe(20_000);
+    expect(pastsOf(history, 1).operations.size).toBe(20_000);
   });
 });

@@ -14,11 +14,7 @@ import { createRegistry } from "../../../collector/stages/registry.ts";
 import { sumTraces } from "../../../collector/stages/sum-traces.ts";
 import type { Shift, SuspectGraph } from "../../../dependency-graph/shifts.ts";
 import { rankSuspects, type Suspect } from "../../../dependency-graph/suspects.ts";
-import {
-  createTraceHistory,
-  learnTraces,
-  readHistory,
-} from "../../../dependency-graph/trace-history.ts";
+import { createTraceHistory, learnTraces } from "../../../dependency-graph/trace-history.ts";
 import { traceShifts } from "../../../dependency-graph/trace-shifts.ts";
 import type { TraceSums } from "../../../dependency-graph/trace-sums.ts";
 import { metricShift, splitAtOnset } from "../../../detectors/metric-shift.ts";
@@ -197,7 +193,7 @@ function faultFree(system: System, day: string): TraceSums[] {
 function graphOf(before: readonly TraceSums[], during: readonly TraceSums[]): SuspectGraph {
   const history = createTraceHistory();
   for (const window of before) learnTraces(history, window);
-  return traceShifts(readHistory(history), during);
+  return traceShifts(history, during);
 }
 
 /** Every other window of a fault-free minute is usual, and the rest are judged by it. */
