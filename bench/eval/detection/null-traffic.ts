@@ -49,6 +49,8 @@ export interface NullTraffic {
   readonly versions: number[];
   /** Log of each service's load against its season. */
   readonly load: Float64Array;
+  /** Some keys have no subject yet. */
+  isRenamed: boolean;
 }
 
 /** Bad events besides those that are always there: of a service's key, so many of a span. */
@@ -73,7 +75,8 @@ export function createNullTraffic(seed: number): NullTraffic {
     }
   }
   const load = new Float64Array(services);
-  return { prng, keys, versions: new Array<number>(services).fill(1), load };
+  const versions = new Array<number>(services).fill(1);
+  return { prng, keys, versions, load, isRenamed: true };
 }
 
 /** How much of the usual comes at that time. */
@@ -85,6 +88,7 @@ export function seasonAt(timeMs: number): number {
 /** The keys of one service go on under another version. */
 export function deploy(traffic: NullTraffic, service: number): void {
   traffic.versions[service] = (traffic.versions[service] as number) + 1;
+  traffic.isRenamed = true;
   for (const key of traffic.keys) {
     if (key.service !== service) continue;
     key.subject = -1;
@@ -117,13 +121,17 @@ export function drawWindow(
     const now = wander[key.service] as (typeof wander)[number];
     const count = drawPoisson(prng, key.size * now.volume);
     if (count === 0) continue;
-    for (const signal of [0, 1] as const) {
-      const rate = Math.min(0.5, key.rates[signal] * now.rates[signal]);
-      let bad = drawBinomial(prng, count, rate);
+    for (let signal = 0; signal < 2; signal++) {
+      const own = (key.rates[signal] as number) * (now.rates[signal] as number);
+      let bad = drawBinomial(prng, count, Math.min(0.5, own));
       if (signal === 0 && at.fault !== undefined) {
         bad += drawBinomial(prng, count - bad, at.fault(key));
       }
-      addCounts(sums, key, signal, { count, bad });
+      addTo(sums, rowOf(key.subject, signal), count, bad);
+      addTo(sums, rowOf(key.blame, signal), count, bad);
+      if (key.isCall) continue;
+      addTo(sums, rowOf(key.serviceSubject, signal), count, bad);
+      addTo(sums, rowOf(key.operation, signal), count, bad);
     }
   }
   const seen: number[] = [];
@@ -138,6 +146,8 @@ export function drawWindow(
 }
 
 function nameKeys(traffic: NullTraffic, book: RowBook, nowMs: number): void {
+  if (!traffic.isRenamed) return;
+  traffic.isRenamed = false;
   traffic.keys.forEach((key, index) => {
     if (key.subject >= 0) return;
     const service = `service-${key.service}`;
@@ -156,20 +166,14 @@ function nameKeys(traffic: NullTraffic, book: RowBook, nowMs: number): void {
   });
 }
 
-function addCounts(
+function addTo(
   sums: Pick<RolledUp, "count" | "bad" | "originBad">,
-  key: NullKey,
-  signal: number,
-  { count, bad }: { readonly count: number; readonly bad: number },
+  row: number,
+  count: number,
+  bad: number,
 ): void {
-  const subjects = key.isCall
-    ? [key.subject, key.blame]
-    : [key.subject, key.blame, key.serviceSubject, key.operation];
-  for (const subject of subjects) {
-    const row = rowOf(subject, signal);
-    sums.count[row] = (sums.count[row] as number) + count;
-    if (bad === 0) continue;
-    sums.bad[row] = (sums.bad[row] as number) + bad;
-    sums.originBad[row] = (sums.originBad[row] as number) + bad;
-  }
+  sums.count[row] = (sums.count[row] as number) + count;
+  if (bad === 0) return;
+  sums.bad[row] = (sums.bad[row] as number) + bad;
+  sums.originBad[row] = (sums.originBad[row] as number) + bad;
 }

@@ -28,11 +28,12 @@ import { createSigmaRule, judgeSigma } from "./sigma-rule.ts";
 export const windowMs = 10_000;
 export const windowsOfWeek = 60_480;
 const weekStartMs = 1_799_971_200_000;
-const firstWindows = 30;
+const firstWindows = 26;
 const stretches = 14;
 const warmWindows = 4;
 const judgedWindows = 12;
 const deploysEach = 10;
+const leapWindows = 600;
 
 export interface NullRun {
   readonly windows: number;
@@ -52,7 +53,8 @@ export function playNullWeek(seed: number): NullRun {
   const rule = createSigmaRule(2 * 400_000);
   const run = { windows: 0, incidents: 0, pages: 0, windowsCalled: 0, sigmaCalls: 0 };
   for (let stretch = 0; stretch < stretches; stretch++) {
-    const at = Math.floor((stretch * windowsOfWeek) / stretches);
+    // Another time of the day each time.
+    const at = Math.floor((stretch * windowsOfWeek) / stretches) + stretch * leapWindows;
     const warm = stretch === 0 ? firstWindows : warmWindows;
     for (let service = 0; stretch > 0 && service < deploysEach; service++) {
       deploy(traffic, (stretch * deploysEach + service) % services);
