@@ -148,7 +148,7 @@ const fields: Fields<RawAgentConfig> = {
   metricKeysMax: integerField({ default: 1_000, min: 0, max: 100_000 }),
   metricSeriesMax: integerField({ default: 20_000, min: 0, max: 1_000_000 }),
   hostMetrics: booleanField({ default: true }),
-  hostName: textField({ default: "" }),
+  hostName: textField({ default: "", pattern: /^.{0,253}$/, hint: "at most 253 characters" }),
   spansRememberedMax: integerField({ default: 400_000, min: 1_024, max: 16_000_000 }),
   halfEdgesMax: integerField({ default: 4_096, min: 1, max: 1_000_000 }),
   httpBytesMax: integerField({ default: 20 * mebibyte, min: 1_024, max: 256 * mebibyte }),

@@ -41,15 +41,30 @@ const around = (prng: Prng, level: number, width: number): number =>
   level + width * (prng.next() - 0.5);
 
 /** A book of `windows` windows of what `say` says at each. */
-function bookOf(windows: number, say: (window: number, prng: Prng) => readonly Said[]): MetricBook {
+function bookOf(
+  windows: number,
+  say: (window: number, prng: Prng) => readonly Said[],
+  seed = 7,
+): MetricBook {
   const book = createMetricBook();
-  const prng = createPrng(7);
+  const prng = createPrng(seed);
   for (let window = 0; window < windows; window++) {
     const windowStartMs = startMs + window * windowMs;
     noteMetrics(book, addMetrics(emptyCube(windowStartMs), say(window, prng)), windowStartMs);
   }
   return book;
 }
+
+/** Each value is near the one before. */
+function drifting(noise: (prng: Prng) => number): (prng: Prng) => number {
+  let level = 0;
+  return (prng) => {
+    level = 0.99 * level + noise(prng);
+    return 100 + level;
+  };
+}
+
+const troubles = 30;
 
 const onsetAt = (window: number) => ({ sinceMs: startMs + window * windowMs, windowMs });
 
@@ -70,6 +85,28 @@ describe("shifts of a service's metrics", () => {
     expect(shift?.before).toBeCloseTo(0.31, 1);
     expect(shift?.during).toBeCloseTo(0.97, 1);
     expect(metricShiftsOf(book, "shop", onsetAt(36))).toEqual([]);
+  });
+
+  const normal = (prng: Prng): number =>
+    Math.sqrt(-2 * Math.log(1 - prng.next())) * Math.cos(2 * Math.PI * prng.next());
+  test.each<[string, () => (prng: Prng) => number]>([
+    ["noise", () => (prng) => 100 + 10 * normal(prng)],
+    ["heavy tails", () => (prng) => Math.exp(1.5 * normal(prng))],
+    ["drift", () => drifting(normal)],
+    ["rare events", () => (prng) => (prng.next() < 0.03 ? 1 : 0)],
+    ["spikes", () => (prng) => prng.next() + (prng.next() < 0.05 ? 50 * prng.next() : 0)],
+  ])("where nothing moves, a service of 20 metrics of %s is rarely said to", (_, make) => {
+    let named = 0;
+    for (let seed = 1; seed <= troubles; seed++) {
+      const metrics = Array.from({ length: 20 }, (_, at) => ({ at, next: make() }));
+      const say = (_: number, prng: Prng): readonly Said[] =>
+        metrics.map(({ at, next }) => {
+          return { service: "cart", metric: `m${at}`, values: [next(prng)] };
+        });
+      const book = bookOf(60, say, seed);
+      if (metricShiftsOf(book, "cart", onsetAt(56)).length > 0) named++;
+    }
+    expect(named).toBeLessThanOrEqual(troubles / 6);
   });
 
   test("one leap of a metric that stood still is no shift, two are", () => {
@@ -193,5 +230,6 @@ describe("incidents", () => {
     const without = check(() => []);
     expect(moved?.cause).toEqual(without?.cause);
     expect(moved?.graph).toEqual(without?.graph);
+    expect(createDecider({ customersMin: 5 }).crowded?.()).toEqual({ rows: 0, metrics: 0 });
   });
 });
