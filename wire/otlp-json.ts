@@ -5,8 +5,8 @@
  * means absent. An id of the wrong size, unlike an empty one, refuses the request.
  *
  * Bounds: values nest `depthMax` deep, and lists hold no more than `elementsMax` numbers together:
- * but for those, which may grow fourfold, the output is shorter than the input. How many elements there are
- * is for `validate-traces.ts` to judge, on the bytes that come out.
+ * but for those, which may grow fourfold, the output is shorter than the input. How many elements
+ * there are is for `validate-traces.ts` to judge, on the bytes that come out.
  *
  * Source: opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding".
  */
