@@ -27,8 +27,8 @@ interface GraphCase {
   readonly incidents: number;
   readonly wanted: readonly string[];
   readonly found: string;
-  /** Told against true, less 1; undefined where too few were hurt or no incident was found. */
-  readonly customersOff: number | undefined;
+  /** Customers told, and those really hurt; undefined where no incident was found. */
+  readonly customers: { readonly told: number; readonly hurt: number } | undefined;
   readonly seconds: number;
 }
 
@@ -96,10 +96,10 @@ function judge(seed: number, world: World, fault: Fault, run: FaultRun): GraphCa
     incidents: run.incidents.length,
     wanted: fault.answers,
     found: `${found} ${worst?.cause.verdict ?? ""} ${worst?.signal ?? ""}`,
-    customersOff:
+    customers:
       worst === undefined || run.hurt.size < hurtMin
         ? undefined
-        : customersOf(worst) / run.hurt.size - 1,
+        : { told: customersOf(worst), hurt: run.hurt.size },
     seconds: mean,
   };
 }
@@ -116,6 +116,13 @@ function customersOf({ impact }: IncidentDetail): number {
   return impact.customers?.value ?? 0;
 }
 
+/** Of few, one more or less is more than any share. */
+function areCustomersNear({ customers }: GraphCase): boolean {
+  if (customers === undefined) return false;
+  const { told, hurt } = customers;
+  return Math.abs(told - hurt) <= Math.max(1, customersOffMax * hurt);
+}
+
 function sizeFigures(cases: readonly GraphCase[], { services }: Size): Figure[] {
   const share = (
     name: string,
@@ -129,8 +136,7 @@ function sizeFigures(cases: readonly GraphCase[], { services }: Size): Figure[] 
   };
   const isRight = (one: GraphCase): boolean => one.right;
   const known = cases.filter(({ identifiable }) => identifiable);
-  const told = known.filter(({ customersOff }) => customersOff !== undefined);
-  const near = (one: GraphCase): boolean => Math.abs(one.customersOff ?? 0) <= customersOffMax;
+  const told = known.filter(({ customers }) => customers !== undefined);
   const kinds = faultKinds.map((kind) => {
     const own = cases.filter((one) => one.kind === kind);
     return share(`top1.${kind}`, `  ${kind}, of ${own.length}`, own, isRight);
@@ -143,7 +149,7 @@ function sizeFigures(cases: readonly GraphCase[], { services }: Size): Figure[] 
       cases.filter((one) => !one.identifiable),
       isRight,
     ),
-    share("customers", "customers within 3 %", told, near),
+    share("customers", "customers within 3 %, or one", told, areCustomersNear),
     share("alone", "one incident", known, ({ incidents }) => incidents === 1),
     ...kinds,
     ...costFigures(cases).map((figure) => ({
