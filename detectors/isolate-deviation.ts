@@ -7,7 +7,7 @@
  * values could have been named for each attribute. Keys that did not move dilute it, so neither a
  * wider nor a narrower combination than the right one gains as much. Several are found greedily,
  * each among the keys the ones before it left. What all keys did alike is nobody's: what is found
- * gains more than "everything moved alike", or nothing is named.
+ * gains more than "everything moved alike", and moved twice as far as what is left over.
  *
  * What is measured is one of two:
  *
@@ -83,6 +83,8 @@ export interface DeviationIsolation {
 const witnessMax = 15;
 /** Less than the scatter of a single key is no move, however many keys agree on it. */
 const deviationMin = 1;
+/** A combination moved so many times as far as what is left over. */
+const purityMin = 2;
 /** e^10 to one. */
 const gainMin = 10;
 /** No series is forecast better than this. */
@@ -110,39 +112,51 @@ export function isolateDeviation(
 ): DeviationIsolation {
   const telling = leaves.filter(({ actual, forecast }) => actual + forecast > 0);
   const kept = keepHeaviest(telling, weightOf, options.leavesMax);
-  const { columns, gainOf } = options.measure === "counts" ? asCounts(kept) : asValues(kept);
+  const measure = options.measure === "counts" ? asCounts(kept) : asValues(kept);
   const table = createCuboidTable({
     keys: kept.map(({ key }) => key),
     dimensions: options.dimensions,
-    columns,
+    columns: measure.columns,
     depth: options.attributesMax,
     workMax: options.workMax,
   });
   const cost = attributeCostOf(table);
   const whole = kept.reduce((sum, leaf) => sum + leaf.actual - leaf.forecast, 0);
-  const alike = gainOf(wholeOf(table));
-  const found: DeviatingCombination[] = [];
+  const everything = wholeOf(table);
+  const alike = measure.gainOf(everything);
+  const found: (DeviatingCombination & { readonly shift: number })[] = [];
   while (found.length < options.combinationsMax) {
-    const [best] = rankCells(table, (cell) => gainOf(cell) - cost * cell.cuboid.dimensions.length, {
-      keep: 1,
-      floor: gainMin,
-    });
+    const [best] = rankCells(
+      table,
+      (cell) => measure.gainOf(cell) - cost * cell.cuboid.dimensions.length,
+      {
+        keep: 1,
+        floor: gainMin,
+      },
+    );
     if (best === undefined) break;
     const members = membersOf(table, best);
     const attributes = attributesOf(table, best);
     const inside = members.map((leaf) => kept[leaf] as MeasuredLeaf);
-    found.push(describe(best, { attributes, inside, whole }));
+    const shift = measure.shiftOf(best);
+    found.push({ ...describe(best, { attributes, inside, whole }), shift });
     takeOut(table, members);
   }
   const gain = found.reduce((sum, one) => sum + one.gain, 0);
-  const combinations = gain > alike ? found : [];
+  const shiftMin = purityMin * Math.abs(measure.shiftOf(everything));
+  const combinations = found
+    .filter(({ shift }) => gain > alike && Math.abs(shift) >= shiftMin)
+    .map(({ shift, ...combination }) => combination);
   return { combinations, leavesDropped: telling.length - kept.length };
 }
 
-/** Columns to sum, and what the sums of a cell gain over nothing having happened there. */
 interface Measure {
+  /** What is summed. */
   readonly columns: readonly Float64Array[];
+  /** What the sums of a cell gain over nothing having happened there, in nats. */
   gainOf(cell: Cell): number;
+  /** How far its leaves moved together; 0 without leaves. */
+  shiftOf(cell: Cell): number;
 }
 
 function asValues(leaves: readonly MeasuredLeaf[]): Measure {
@@ -162,6 +176,8 @@ function asValues(leaves: readonly MeasuredLeaf[]): Measure {
       const s = cuboid.sums[0]?.[group] as number;
       return Math.abs(s) < deviationMin * n ? 0 : (s * s) / (2 * n);
     },
+    shiftOf: ({ cuboid, group }) =>
+      (cuboid.sums[0]?.[group] as number) / Math.max(1, cuboid.left[group] as number),
   };
 }
 
@@ -180,6 +196,11 @@ function asCounts(leaves: readonly MeasuredLeaf[]): Measure {
       if (Math.abs(actual - forecast) < deviationMin * scatter * forecast) return 0;
       const surprise = actual > 0 ? actual * Math.log(actual / forecast) : 0;
       return surprise - (actual - forecast);
+    },
+    shiftOf: ({ cuboid, group }) => {
+      const [actual, forecast] = cuboid.sums.map((sum) => sum[group] as number);
+      const isEmpty = cuboid.left[group] === 0 || (forecast as number) < countMin;
+      return isEmpty ? 0 : (actual as number) / (forecast as number) - 1;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createPrng, type Prng } from "../../base/prng.ts";
+import { drawTraffic } from "../../bench/eval/isolation/draw-traffic.ts";
 import {
   type DeviationOptions,
   defaultDeviationOptions,
@@ -110,6 +111,14 @@ describe("counts against their forecast", () => {
       const prng = createPrng(seed);
       const leaves = table(forecast, (_, mean) => poisson(prng, mean * share));
       expect(check(leaves, "counts").named).toEqual([]);
+    }
+  });
+
+  test("keys of all sizes lost most of theirs, each somewhat more or less: none", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const drawn = drawTraffic({ leaves: 200, happened: "outside" }, 2_000_200 + seed);
+      const options = defaultDeviationOptions(drawn.dimensions, "counts");
+      expect(isolateDeviation(drawn.leaves, options).combinations).toEqual([]);
     }
   });
 
