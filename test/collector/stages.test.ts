@@ -260,3 +260,26 @@ test("state kept by another release is learnt anew, and nothing breaks", () => {
   const window = { cube, halfEdges: [], coverage: 1, revised: false, windowStartMs, windowEndMs };
   expect(decider.decide(window, windowEndMs)).toEqual({ anomalies: 0, events: [] });
 });
+
+test("what opens an incident must be as unlikely as the budget of false pages asks", () => {
+  const { trouble } = faults[0] as { trouble: Trouble };
+  const told = (falsePagesPerWeek: number) => {
+    const shop = createShop(createPrng(29));
+    const decider = createDecider({ customersMin: 5, falsePagesPerWeek });
+    let anomalies = 0;
+    for (let index = 0; index < 12; index++) {
+      const windowStartMs = 1_800_000_000_000 + index * windowMs;
+      const windowEndMs = windowStartMs + windowMs;
+      const served = index < 8 ? { requests: 300 } : { requests: 300, trouble };
+      const cube = serveWindow(shop, windowStartMs, served);
+      const window = { cube, halfEdges: [], coverage: 1, revised: false };
+      const decision = decider.decide({ ...window, windowStartMs, windowEndMs }, windowEndMs);
+      anomalies += decision.anomalies;
+    }
+    return { incidents: decider.incidents().length, anomalies };
+  };
+  expect(told(1).incidents).toBe(1);
+  const strict = told(1e-300);
+  expect(strict.incidents).toBe(0);
+  expect(strict.anomalies).toBeGreaterThan(0);
+});
