@@ -31,5 +31,5 @@ export function wilsonInterval(right: number, of: number): readonly [low: number
   const centre = share + (z * z) / (2 * of);
   const half = z * Math.sqrt((share * (1 - share)) / of + (z * z) / (4 * of * of));
   const scale = 1 + (z * z) / of;
-  return [(centre - half) / scale, (centre + half) / scale];
+  return [Math.max(0, (centre - half) / scale), Math.min(1, (centre + half) / scale)];
 }
