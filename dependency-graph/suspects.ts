@@ -5,9 +5,15 @@
  * (or the square root of a log-likelihood ratio), so that kinds compare. Some shifts are a place's
  * own; others arrive there, and are its own only as far as the graph does not account for them:
  *
- *   own        self_time, gap, resource, missing_calls
- *   arriving   errors, latency    carried from callee to caller
- *              traffic            carried from caller to callee
+ *   own        self_time, gap   by what they cost, see time-lost.ts
+ *              missing_calls    by what they explain, see broken-calls.ts
+ *              resource
+ *   arriving   errors, latency  carried from callee to caller
+ *              traffic          carried from caller to callee
+ *
+ * Time, calls and the rest are evidence of different kinds, so their squares add up. A resource
+ * counts half where nothing else moved, as long as something else moved elsewhere, and alone it is
+ * no more than a hint.
  *
  * An arriving shift is explained by neighbours it can come from that moved at least
  * `explainShareMin` as far; where costs are known, that cost at least this share of its cost. What
