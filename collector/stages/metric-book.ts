@@ -1,13 +1,20 @@
 /**
  * What metrics said lately: of each series, which is a metric of a service (and of a host, for
- * metrics of hosts), its newest windows as median and highest value. Plain data, a kilobyte each.
+ * metrics of hosts), its newest windows as median and highest value, and what it does at this time of
+ * the day and of the week. Plain data, two kilobytes each.
  *
  *   timesMs   Float64Array [valuesMax]   starts of windows, a ring
  *   medians, highest  Float32Array [valuesMax]
+ *   pValues   Float32Array [valuesMax]   of the median against its own past, seasons included
  *
  * Bounds: `seriesMax` series; one more takes the place of those that said nothing for an hour, and
  * where there are none is left out and counted.
  */
+import {
+  createSeriesBaseline,
+  type SeriesBaseline,
+  updateSeries,
+} from "../../detectors/series-baseline.ts";
 import type { Cube } from "../../sketch/cube.ts";
 import { createDigest, type Digest, mergeDigest, quantileDigest } from "../../sketch/digest.ts";
 import { isMetricKey, keyOf } from "../../sketch/key.ts";
@@ -20,6 +27,10 @@ export interface MetricSeries {
   readonly timesMs: Float64Array;
   readonly medians: Float32Array;
   readonly highest: Float32Array;
+  readonly pValues: Float32Array;
+  readonly baseline: SeriesBaseline;
+  /** Of the first window. */
+  readonly sinceMs: number;
   /** Windows held, and where the next goes. */
   size: number;
   next: number;
@@ -38,6 +49,8 @@ export interface MetricBook {
 /** Ten minutes of a metric told every window, an hour of one told every minute. */
 const valuesMax = 60;
 const seriesMax = 10_000;
+/** Exporters send every minute unless told otherwise. */
+const stepMs = 60_000;
 const idleMs = 3_600_000;
 /** Looking through a full book takes a moment, and finds nothing new soon after. */
 const lookMs = 600_000;
@@ -85,6 +98,9 @@ function seriesOf(book: MetricBook, named: Summed, nowMs: number): MetricSeries 
     timesMs: new Float64Array(valuesMax),
     medians: new Float32Array(valuesMax),
     highest: new Float32Array(valuesMax),
+    pValues: new Float32Array(valuesMax),
+    baseline: createSeriesBaseline({ stepMs }),
+    sinceMs: nowMs,
   };
   const ofService = book.services.get(service) ?? new Map<string, MetricSeries>();
   book.services.set(service, ofService.set(id, series));
@@ -93,7 +109,7 @@ function seriesOf(book: MetricBook, named: Summed, nowMs: number): MetricSeries 
 }
 
 function put(series: MetricSeries, values: Digest, windowStartMs: number): void {
-  const { timesMs } = series;
+  const { timesMs, baseline } = series;
   const last = timesMs[(series.next + valuesMax - 1) % valuesMax] as number;
   let at = series.next;
   if (series.size > 0 && windowStartMs <= last) {
@@ -103,6 +119,9 @@ function put(series: MetricSeries, values: Digest, windowStartMs: number): void 
   } else {
     series.next = (at + 1) % valuesMax;
     series.size = Math.min(valuesMax, series.size + 1);
+    // What a window told at first is what its successors are held against, whatever comes late.
+    const told = updateSeries(baseline, windowStartMs, quantileDigest(values, median));
+    series.pValues[at] = told.pValue;
   }
   timesMs[at] = windowStartMs;
   series.medians[at] = quantileDigest(values, median);

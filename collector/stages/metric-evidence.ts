@@ -7,7 +7,8 @@
  * Bonferroni over its series, with the tail of Student's t of 3 degrees that `metricShift` holds
  * against, of which 1.1 / d^3 lies beyond d on either side. At least twice it must also lie outside
  * of everything that was seen before: a metric that mostly stands still and leaps now and then has
- * no spread to be measured by, and one leap is no shift.
+ * no spread to be measured by, and one leap is no shift. Nor is what it does every night:
+ * a metric known for longer than a day has to do what its baseline holds for rarer than daily.
  */
 import { type MetricShift, metricShift, splitAtOnset } from "../../detectors/metric-shift.ts";
 import type { Finding } from "./explain.ts";
@@ -29,6 +30,7 @@ const tail = 2.2;
 const freedom = 3;
 const shiftsMax = 3;
 const newMin = 2;
+const dayMs = 86_400_000;
 const spreadsShownMax = 1_000;
 
 /** When the trouble began, as windows of this length tell it. */
@@ -42,6 +44,7 @@ export function metricShiftsOf(book: MetricBook, service: string, onset: Onset):
   // Two tests a series: of the median, and of the highest value.
   const tests = 2 * series.length;
   return series
+    .filter((one) => !isRoutine(one, onset))
     .map((one) => shiftOf(one, onset))
     .filter((shift) => shift !== undefined)
     .filter(({ spreads }) => spreads > 0 && (tail / spreads ** 3) * tests <= level)
@@ -64,6 +67,17 @@ function shiftOf(series: MetricSeries, { sinceMs, windowMs }: Onset): NamedShift
     found = { ...shift, metric, host, of, spreads };
   }
   return found;
+}
+
+/** Whether a metric does nothing that it would not do, by its baseline, about once a day. */
+function isRoutine(series: MetricSeries, { sinceMs, windowMs }: Onset): boolean {
+  if (sinceMs - series.sinceMs <= dayMs) return false;
+  const { timesMs, pValues, size } = series;
+  for (let at = 0; at < size; at++) {
+    const isNow = (timesMs[at] as number) >= sinceMs;
+    if (isNow && (pValues[at] as number) <= windowMs / dayMs) return false;
+  }
+  return true;
 }
 
 /** Whether enough of what is seen now was never seen before, on the side it moved to. */

@@ -118,6 +118,25 @@ describe("shifts of a service's metrics", () => {
     expect(metricShiftsOf(leapingFrom(38), "cart", onsetAt(36))).toMatchObject([{ before: 0 }]);
   });
 
+  test("what a metric does every night is no shift, what it never did before is", () => {
+    const minute = 60_000 / windowMs;
+    const hour = 60 * minute;
+    const onset = (5 * 24 + 3) * hour;
+    const named = (isBusy: (hours: number) => boolean): number => {
+      const book = bookOf(onset + 12, (window, prng) => {
+        const level = isBusy(Math.floor(window / hour)) ? 0.9 : 0.3;
+        const values = [around(prng, level, 0.05)];
+        // A minute apart until lately.
+        const isTold = window % minute === 0 || window > onset - hour / 4;
+        return isTold ? [{ service: "cart", metric: "disk", values }] : [];
+      });
+      return metricShiftsOf(book, "cart", onsetAt(onset)).length;
+    };
+    const nightly = named((hours) => hours % 24 === 3);
+    const once = named((hours) => hours === 5 * 24 + 3);
+    expect([nightly, once]).toEqual([0, 1]);
+  });
+
   test("one of many instances shows in the highest value", () => {
     const book = bookOf(40, (window, prng) => [
       {
