@@ -51,6 +51,11 @@ describe("time lost", () => {
     expect(found[0]?.verdict).toBe("confirmed");
   });
 
+  test("twice as sure is not worth a quarter of the time", () => {
+    const found = check([edge("shop", "cart")], { cart: [lost(3, 20)], shop: [lost(4, 10)] });
+    expect(names(found)).toEqual(["shop", "cart"]);
+  });
+
   test("all gaps into a node are the node's, not its callers'", () => {
     const found = check([
       edge("shop", "cart", gap(50)),
@@ -85,6 +90,7 @@ describe("time lost", () => {
     const unknown = { ...edge("checkout", "cart"), gapKnown: false };
     const found = check([edge("shop", "cart", gap(50)), edge("shop", "ads"), unknown]);
     expect(names(found)[0]).toBe("cart");
+    expect(found[0]?.score).toBeGreaterThan(1.2 * (found[1]?.score ?? 0));
     expect(names(found)).not.toContain("shop → cart");
   });
 
