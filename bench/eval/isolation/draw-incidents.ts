@@ -43,6 +43,8 @@ const triesMax = 400;
 /** Of all spans, in all causes. */
 const shareMax = 0.4;
 const excessMin = 30;
+/** Standard deviations of all bad events: an incident is seen in the sum of all keys. */
+const visibleMin = 3;
 /** Of the spans of all causes, which have one rate. */
 const shareMin = 0.2;
 const rateRatioMin = 4;
@@ -143,7 +145,9 @@ interface CauseInput {
 
 /** Fewer than wanted when chance finds no place for more. */
 export function drawCauses(prng: Prng, { keys, usual, worse, wanted }: CauseInput): Cause[] {
-  const spansMax = shareMax * spansOf(keys, new Map());
+  const spansOfAll = spansOf(keys, new Map());
+  const spansMax = shareMax * spansOfAll;
+  const excessLeast = Math.max(excessMin, visibleMin * Math.sqrt(usual * spansOfAll));
   const causes: { readonly cause: Cause; readonly spans: number }[] = [];
   for (let tries = 0; causes.length < wanted && tries < triesMax; tries++) {
     const cause = drawCause(prng, keys);
@@ -151,7 +155,7 @@ export function drawCauses(prng: Prng, { keys, usual, worse, wanted }: CauseInpu
     const spans = spansOf(keys, cause);
     const all = [...causes.map((one) => one.spans), spans];
     const sum = all.reduce((total, one) => total + one, 0);
-    const isLarge = spans * (shift(usual, worse) - usual) >= excessMin;
+    const isLarge = spans * (shift(usual, worse) - usual) >= excessLeast;
     const isEven = Math.min(...all) >= shareMin * sum;
     if (!isLarge || !isEven || sum > spansMax || !isApart(keys, cause, spans)) continue;
     causes.push({ cause, spans });
