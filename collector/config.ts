@@ -11,7 +11,6 @@ import {
 import type { Result } from "../base/result.ts";
 import { type MqttCredentials, mqttCredentialFields } from "../wire/mqtt-credentials.ts";
 import { isTargetEntry } from "./notify/address-guard.ts";
-import { falsePagesPerWeekDefault } from "./stages/budget.ts";
 
 export interface CollectorConfig extends MqttCredentials {
   /** Address to listen on; loopback unless the user says otherwise. */
@@ -102,7 +101,7 @@ const fields: Fields<CollectorConfig> = {
   // One misbehaving customer must not wake anybody.
   customersMin: integerField({ default: 5, min: 1, max: 1_000_000 }),
   // One a week is as often as people still believe what wakes them.
-  falsePagesPerWeek: numberField({ default: falsePagesPerWeekDefault, min: 0.001, max: 1_000 }),
+  falsePagesPerWeek: numberField({ default: 1, min: 0.001, max: 1_000 }),
   windowLengthMs: integerField({ default: 10_000, min: 1_000, max: 600_000 }),
   keysMax: integerField({ default: 100_000, min: 100, max: 1_000_000 }),
   halfEdgesMax: integerField({ default: 200_000, min: 0, max: 10_000_000 }),

@@ -205,15 +205,14 @@ function takeFinding(incident: OpenIncident, finding: Finding, input: BookInput)
   refresh(incident, input);
 }
 
-/** Only while every window of it is at hand can its customers be counted anew. */
-function losesEntries(
-  { detail, entryRowIds }: OpenIncident,
-  finding: Finding,
-  { ring }: BookInput,
-): boolean {
+/**
+ * Customers do not come in where it seemed. Only while every window of it is at hand can they be
+ * counted anew; that an operation of an entry no longer stands out heals nobody.
+ */
+function losesEntries({ detail }: OpenIncident, finding: Finding, { ring }: BookInput): boolean {
   const oldestMs = ring.detections[0]?.windowStartMs ?? Infinity;
   const isYoung = oldestMs <= detail.startedAtMs;
-  return isYoung && [...entryRowIds].some((id) => !finding.entryRowIds.has(id));
+  return isYoung && detail.impact.entries.some(({ service }) => !finding.entries.includes(service));
 }
 
 /** What a finding speaks of: its cause, or both its ends, and everything upstream of it. */

@@ -18,8 +18,6 @@
  */
 export const falseDiscoveryRate = 0.001;
 
-export const falsePagesPerWeekDefault = 1;
-
 const weekMs = 7 * 24 * 3_600_000;
 
 export interface Budget {

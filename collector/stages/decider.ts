@@ -12,7 +12,7 @@ import {
   isUnderIncident,
   updateBook,
 } from "../incidents/incident-book.ts";
-import { falsePagesPerWeekDefault, incidentLevel } from "./budget.ts";
+import { incidentLevel } from "./budget.ts";
 import { connect, type Gaps } from "./connect.ts";
 import { type Detection, detect, learn } from "./detect.ts";
 import {
@@ -46,7 +46,7 @@ export interface DeciderSettings {
   /** Fewer customers affected than this page nobody. */
   readonly customersMin: number;
   /** So many incidents a week may be chance. */
-  readonly falsePagesPerWeek?: number;
+  readonly falsePagesPerWeek: number;
 }
 
 export interface DeciderState {
@@ -114,7 +114,7 @@ export function decideRolled(
   const { registry, ring, book } = state;
   const { windowStartMs, windowEndMs, coverage, rolled, gaps } = window;
   const level = incidentLevel({
-    falsePagesPerWeek: settings.falsePagesPerWeek ?? falsePagesPerWeekDefault,
+    falsePagesPerWeek: settings.falsePagesPerWeek,
     windowLengthMs: windowEndMs - windowStartMs,
     beginnings: windowsMax,
   });

@@ -1,7 +1,7 @@
 /**
  * What metrics said lately: of each series, which is a metric of a service (and of a host, for
- * metrics of hosts), its newest windows as median and highest value, and what it does at this time of
- * the day and of the week. Plain data, two kilobytes each.
+ * metrics of hosts), its newest windows as median and highest value, and what it usually does.
+ * Plain data, two kilobytes each.
  *
  *   timesMs   Float64Array [valuesMax]   starts of windows, a ring
  *   medians, highest  Float32Array [valuesMax]

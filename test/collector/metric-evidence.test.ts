@@ -210,7 +210,7 @@ describe("shifts of a service's metrics", () => {
 function check(say: (window: number, prng: Prng) => readonly Said[]): IncidentDetail | undefined {
   const shop = createShop(createPrng(11));
   const prng = createPrng(12);
-  const decider = createDecider({ customersMin: 5 });
+  const decider = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
   for (let index = 0; index < 34; index++) {
     const windowStartMs = startMs + index * windowMs;
     const trouble = { fails: ({ service }: { service: string }) => service === "payments" };
@@ -249,6 +249,9 @@ describe("incidents", () => {
     const without = check(() => []);
     expect(moved?.cause).toEqual(without?.cause);
     expect(moved?.graph).toEqual(without?.graph);
-    expect(createDecider({ customersMin: 5 }).crowded?.()).toEqual({ rows: 0, metrics: 0 });
+    expect(createDecider({ customersMin: 5, falsePagesPerWeek: 1 }).crowded?.()).toEqual({
+      rows: 0,
+      metrics: 0,
+    });
   });
 });

@@ -37,7 +37,7 @@ function check(plan: Plan): Run {
   const { seed, learn = 8, bad, after = 0, requests = 300, flood = 0, trouble } = plan;
   const { silent = { windows: 0, services: [] } } = plan;
   const shop = createShop(createPrng(seed));
-  const decider = createDecider({ customersMin: 5 });
+  const decider = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
   const events: string[] = [];
   const startMs = 1_800_000_000_000;
   for (let index = 0; index < learn + bad + silent.windows + after; index++) {
@@ -232,8 +232,8 @@ test("an hour without a fault opens nothing", () => {
 test("a decider restored from a snapshot goes on as the one that was never stopped", () => {
   const trouble = (faults[0] as { trouble: Trouble }).trouble;
   const shop = createShop(createPrng(17));
-  const unbroken = createDecider({ customersMin: 5 });
-  let restarted = createDecider({ customersMin: 5 });
+  const unbroken = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
+  let restarted = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
   for (let index = 0; index < 14; index++) {
     const windowStartMs = 1_800_000_000_000 + index * windowMs;
     const windowEndMs = windowStartMs + windowMs;
@@ -244,7 +244,7 @@ test("a decider restored from a snapshot goes on as the one that was never stopp
     expect(restarted.decide(window, windowEndMs)).toEqual(decision);
     applyThresholds(shop, unbroken.thresholds());
     const snapshot = structuredClone(restarted.snapshot());
-    restarted = createDecider({ customersMin: 5 });
+    restarted = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
     restarted.restore(snapshot);
   }
   expect(restarted.incidents()).toEqual(unbroken.incidents());
@@ -252,7 +252,7 @@ test("a decider restored from a snapshot goes on as the one that was never stopp
 });
 
 test("state kept by another release is learnt anew, and nothing breaks", () => {
-  const decider = createDecider({ customersMin: 5 });
+  const decider = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
   decider.restore({ registry: { baselines: new Map() }, ring: { detections: [] } });
   const windowStartMs = 1_800_000_000_000;
   const windowEndMs = windowStartMs + windowMs;

@@ -26,7 +26,7 @@ const usual: Phase = { windows: 45 };
 /** Serves one phase after another and says what was told. */
 function check(phases: readonly Phase[], seed = 1): Run {
   const shop = createShop(createPrng(seed));
-  const decider = createDecider({ customersMin: 5 });
+  const decider = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
   const events: string[] = [];
   let anomalies = 0;
   let windowStartMs = 1_800_000_000_000;

@@ -35,7 +35,7 @@ async function check({ seed, agentsCount }: { seed: number; agentsCount: number 
   const system = createSystem(prng, 12);
   const clock = createVirtualClock(startMs);
   const dataDir = mkdtempSync(join(tmpdir(), "brunt-edges-"));
-  const decider = createDecider({ customersMin: 5 });
+  const decider = createDecider({ customersMin: 5, falsePagesPerWeek: 1 });
   const shared = { clock, log: silentLog };
   const collector = createCollector(
     { ...defaultCollectorConfig(), port: 0, dataDir, uiDir: "" },

@@ -43,7 +43,7 @@ export function tryFault(prng: Prng, world: World, { fault, requests }: Plan): S
 }
 
 export function runFault(prng: Prng, world: World, { fault, requests }: Plan): FaultRun {
-  const decider = createDecider({ customersMin });
+  const decider = createDecider({ customersMin, falsePagesPerWeek: 1 });
   const hurt = new Set<number>();
   const decisionSeconds: number[] = [];
   let isTroubled = false;

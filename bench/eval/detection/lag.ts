@@ -33,7 +33,10 @@ export async function measureLag(seed: number): Promise<Figure[]> {
   const clock = createVirtualClock(startMs);
   const decisionsMs: number[] = [];
   const workedMs: number[] = [];
-  const decider = timed(createDecider({ customersMin: 5 }), { decisionsMs, workedMs });
+  const decider = timed(createDecider({ customersMin: 5, falsePagesPerWeek: 1 }), {
+    decisionsMs,
+    workedMs,
+  });
   const core = createCollectorCore(
     { ...defaultCollectorConfig(), dataDir: directory },
     { clock, log: silentLog, meter: createMeter(), decider, disk: nodeDisk },

@@ -96,7 +96,7 @@ function playWindow(
       dimensions: ["service.name", "operation", "span.kind", "peer", "version", "", "shard"],
       ...{ windowStartMs: at.timeMs, windowEndMs: at.timeMs + windowMs },
     },
-    { customersMin: 5, nowMs: at.timeMs + windowMs },
+    { customersMin: 5, falsePagesPerWeek: 1, nowMs: at.timeMs + windowMs },
   );
   let sigmaCalls = 0;
   if (at.rule !== undefined) {
