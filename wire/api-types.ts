@@ -40,6 +40,12 @@ export interface Combination {
   readonly customers: Estimate | null;
 }
 
+/**
+ * What may depart: what an incident can be of; and beside one, durations that are spread otherwise
+ * (bad: longer than nine in ten), and how many customers there are.
+ */
+export type AnomalySignal = Signal | "duration" | "customers";
+
 /** A departure of a signal from its baseline, over the newest windows of it. */
 export interface Anomaly {
   readonly windowStartMs: number;
@@ -47,7 +53,7 @@ export interface Anomaly {
   readonly operation: string;
   readonly kind: string;
   readonly peer: string;
-  readonly signal: Signal;
+  readonly signal: AnomalySignal;
   readonly count: number;
   readonly bad: number;
   readonly expected: number;

@@ -121,7 +121,7 @@ const named: Readonly<Record<string, Schema>> = {
     operation: text,
     kind: text,
     peer: text,
-    signal,
+    signal: oneOf("errors", "slow", "traffic", "duration", "customers"),
     count: number,
     bad: number,
     expected: number,

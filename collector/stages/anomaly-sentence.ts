@@ -36,6 +36,28 @@ export function trafficSentence(row: TrafficRow): string {
   return `${subjectText(row)}: ${Math.round(count)} ${what} where ${small(expected)} were expected (${probability(pValue)})`;
 }
 
+/** "checkout POST /pay: 120 of 300 took longer than nine in ten do, 30 expected (p 1e-30)". */
+export function durationSentence(
+  shift: Omit<Named, "scope"> & Figures & { readonly kind: string; readonly distance: number },
+): string {
+  const { kind, bad, count, expected, distance, pValue } = shift;
+  const isOutgoing = kind === "client" || kind === "producer";
+  const subject = subjectText({ ...shift, scope: isOutgoing ? "call" : "operation" });
+  const share = Math.round(100 * distance);
+  return `${subject}: ${bad} of ${count} took longer than nine in ten do, ${small(expected)} expected; ${share} % take other times than usual (${probability(pValue)})`;
+}
+
+/** "checkout: 300 customers where 900 were expected (p 1e-6)". */
+export function customersSentence(figures: {
+  readonly service: string;
+  readonly seen: number;
+  readonly expected: number;
+  readonly pValue: number;
+}): string {
+  const { service, seen, expected, pValue } = figures;
+  return `${service}: ${Math.round(seen)} customers where ${small(expected)} were expected (${probability(pValue)})`;
+}
+
 function subjectText({ scope, service, operation, peer }: Named): string {
   if (scope === "call") return `${service} → ${peer === "" ? "unknown" : peer}`;
   return operation === "" ? service : `${service} ${operation}`;

@@ -14,6 +14,7 @@ import {
 } from "../incidents/incident-book.ts";
 import { incidentLevel } from "./budget.ts";
 import { connect, type Gaps } from "./connect.ts";
+import { departuresAt, judgeDepartures } from "./departures.ts";
 import { type Detection, detect, learn } from "./detect.ts";
 import {
   addDetection,
@@ -40,7 +41,7 @@ import {
 import { type RolledUp, rollUp } from "./roll-up.ts";
 import { sumTraces } from "./sum-traces.ts";
 import { learnWindowTraces, noteTraces } from "./trace-book.ts";
-import { judgeTraffic, type Traffic } from "./traffic.ts";
+import { judgeTraffic } from "./traffic.ts";
 
 export interface DeciderSettings {
   /** Fewer customers affected than this page nobody. */
@@ -118,10 +119,15 @@ export function decideRolled(
     windowLengthMs: windowEndMs - windowStartMs,
     beginnings: windowsMax,
   });
-  const traffic = window.revised
-    ? heldTraffic(ring, windowStartMs)
-    : judgeTraffic(registry, { window, rolled, level });
-  const detection = detect(registry, { rolled, windowStartMs, gaps, traffic });
+  const held = ring.detections.find((one) => one.windowStartMs === windowStartMs);
+  // What arrived is judged once, whatever comes late.
+  const { traffic, departures } = window.revised
+    ? (held ?? { traffic: new Map(), departures: [] })
+    : {
+        traffic: judgeTraffic(registry, { window, rolled, level }),
+        departures: judgeDepartures(registry, { ...window, rolled }),
+      };
+  const detection = detect(registry, { rolled, windowStartMs, gaps, traffic, departures });
   addDetection(ring, detection);
   const trouble = evidenceOfTrouble(state, detection);
   const bad = trouble === undefined ? [] : explainTrouble(registry, trouble, window);
@@ -131,7 +137,7 @@ export function decideRolled(
   const { dimensions } = window;
   const arrived = { traffic, rolled, detections, dimensions, isExplained };
   const fewer = explainTraffic(registry, arrived);
-  const findings = [...bad, ...fewer];
+  const findings = [...bad, ...fewer].map((finding) => withDepartures(detections, finding));
   const evidence =
     trouble ?? (fewer.length === 0 ? undefined : sumEvidence(ring, registry, windowStartMs));
   const { customersMin } = settings;
@@ -140,8 +146,19 @@ export function decideRolled(
     ...{ customersMin, level },
   });
   if (!window.revised) learnWindow(state, detection, settings.nowMs);
-  const departures = [...traffic.values()].filter(({ anomalous }) => anomalous).length;
-  return { anomalies: detection.anomalous.size + departures, events };
+  const missing = [...traffic.values()].filter(({ anomalous }) => anomalous).length;
+  return { anomalies: detection.anomalous.size + missing + departures.length, events };
+}
+
+/** The finding with what else departs at the places it speaks of, while it goes on. */
+function withDepartures(detections: readonly Detection[], finding: Finding): Finding {
+  const { cause, entries, symptoms, anomalies } = finding;
+  const services = new Set([...cause.name.split(" → "), ...entries, ...symptoms]);
+  const beside = departuresAt(
+    detections.map(({ departures }) => departures),
+    services,
+  );
+  return beside.length === 0 ? finding : { ...finding, anomalies: [...anomalies, ...beside] };
 }
 
 /** The causes, each with the metrics of its place that moved. */
@@ -151,12 +168,6 @@ function explainTrouble(registry: Registry, trouble: Evidence, window: RolledWin
   return explain(registry, trouble, window.dimensions).map((finding) =>
     withMetricEvidence(registry.metrics, finding, onset),
   );
-}
-
-/** What arrived is judged once, whatever comes late. */
-function heldTraffic({ detections }: EvidenceRing, windowStartMs: number): Traffic {
-  const held = detections.find((one) => one.windowStartMs === windowStartMs);
-  return held?.traffic ?? new Map();
 }
 
 /** The windows since the trouble began, if this one is part of it. */

@@ -12,7 +12,7 @@ import {
 import { benjaminiHochberg } from "../../detectors/false-discovery.ts";
 import { learnSlowThreshold } from "../../detectors/slow-threshold.ts";
 import type { Hll } from "../../sketch/hll.ts";
-import type { Signal } from "../../wire/api-types.ts";
+import type { Anomaly, Signal } from "../../wire/api-types.ts";
 import {
   type BaselineView,
   createBaselineView,
@@ -56,6 +56,8 @@ export interface Detection {
   readonly anomalous: ReadonlySet<number>;
   /** Rows whose traffic departs, by id. */
   readonly traffic: Traffic;
+  /** What departs beside what is bad or missing. */
+  readonly departures: readonly Anomaly[];
   readonly gaps: Gaps;
 }
 

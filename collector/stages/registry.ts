@@ -12,6 +12,11 @@ import {
   resolvePeer,
   type ServiceGraph,
 } from "../../dependency-graph/service-graph.ts";
+import {
+  createDistributionBaseline,
+  type DistributionBaseline,
+} from "../../detectors/distribution-shift.ts";
+import type { SeriesBaseline } from "../../detectors/series-baseline.ts";
 import { createSlowThreshold, type SlowThreshold } from "../../detectors/slow-threshold.ts";
 import type { TrafficBaseline } from "../../detectors/traffic-baseline.ts";
 import { copyHistogram, type Histogram, mergeHistogram } from "../../sketch/histogram.ts";
@@ -47,6 +52,7 @@ export interface OperationThreshold {
   readonly kind: string;
   readonly peer: string;
   readonly slow: SlowThreshold;
+  readonly durations: DistributionBaseline;
   /** Windows that start later have their slow spans counted. */
   usableFromMs: number;
 }
@@ -62,6 +68,8 @@ export interface Registry {
   readonly halfEdges: HalfEdgeJoin<CallSide>;
   /** Gaps of healthy windows by edge: what a call normally loses between its two sides. */
   readonly gaps: Map<string, Kept<Histogram>>;
+  /** How many customers each service normally sees. */
+  readonly customers: Map<string, Kept<SeriesBaseline>>;
   readonly traces: TraceBook;
   readonly metrics: MetricBook;
 }
@@ -76,6 +84,7 @@ export function createRegistry(): Registry {
     graph: createServiceGraph(),
     halfEdges: createHalfEdgeJoin(),
     gaps: new Map(),
+    customers: new Map(),
     traces: createTraceBook(),
     metrics: createMetricBook(),
   };
@@ -94,7 +103,8 @@ export function thresholdOf(
   if (registry.thresholds.size >= thresholdsMax) return undefined;
   const { service, operation: name, kind, peer } = operation;
   const slow = createSlowThreshold();
-  const value = { service, operation: name, kind, peer, slow, usableFromMs: Infinity };
+  const durations = createDistributionBaseline();
+  const value = { service, operation: name, kind, peer, slow, durations, usableFromMs: Infinity };
   registry.thresholds.set(operation.id, { value, lastMs: nowMs });
   return value;
 }
@@ -168,7 +178,7 @@ export function farSideOf(
 
 /** Forgets what no window has touched for a day. */
 export function forgetIdle(registry: Registry, nowMs: number): void {
-  for (const kept of [registry.thresholds, registry.gaps]) {
+  for (const kept of [registry.thresholds, registry.gaps, registry.customers]) {
     for (const [id, { lastMs }] of kept) if (nowMs - lastMs > idleMsMax) kept.delete(id);
   }
   for (const subject of forgetSubjects(registry.rows, nowMs - idleMsMax)) {
