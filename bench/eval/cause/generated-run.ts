@@ -9,6 +9,7 @@ import type { Prng } from "../../../base/prng.ts";
 import type { Decider } from "../../../collector/decide.ts";
 import { createDecider } from "../../../collector/stages/decider.ts";
 import type { IncidentDetail } from "../../../wire/api-types.ts";
+import { deciderSettings } from "../configuration.ts";
 import type { Fault } from "./generated-faults.ts";
 import { type Served, serveRequests } from "./generated-requests.ts";
 import { createSpanEncoder } from "./generated-spans.ts";
@@ -28,7 +29,6 @@ const busyMs = 6_000;
 const learnWindows = 12;
 const troubledWindows = 4;
 const keysMax = 50_000;
-const customersMin = 5;
 const msPerSecond = 1_000;
 
 export interface Plan {
@@ -43,7 +43,7 @@ export function tryFault(prng: Prng, world: World, { fault, requests }: Plan): S
 }
 
 export function runFault(prng: Prng, world: World, { fault, requests }: Plan): FaultRun {
-  const decider = createDecider({ customersMin, falsePagesPerWeek: 1 });
+  const decider = createDecider(deciderSettings);
   const hurt = new Set<number>();
   const decisionSeconds: number[] = [];
   let isTroubled = false;

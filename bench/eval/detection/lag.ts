@@ -20,6 +20,7 @@ import type { Decider } from "../../../collector/decide.ts";
 import { createDecider } from "../../../collector/stages/decider.ts";
 import type { Figure } from "../../table.ts";
 import { median } from "../../timing.ts";
+import { deciderSettings } from "../configuration.ts";
 import { createLiveTraffic, liveKeys, startMs, windowMs } from "./live-keys.ts";
 
 const quietWindows = 8;
@@ -33,7 +34,7 @@ export async function measureLag(seed: number): Promise<Figure[]> {
   const clock = createVirtualClock(startMs);
   const decisionsMs: number[] = [];
   const workedMs: number[] = [];
-  const decider = timed(createDecider({ customersMin: 5, falsePagesPerWeek: 1 }), {
+  const decider = timed(createDecider(deciderSettings), {
     decisionsMs,
     workedMs,
   });

@@ -15,6 +15,7 @@ import {
 } from "../../../collector/stages/decider.ts";
 import { badSignals, rowOf, serviceOf, subjectOf } from "../../../collector/stages/row-book.ts";
 import { learnServiceGraph } from "../../../dependency-graph/service-graph.ts";
+import { deciderSettings } from "../configuration.ts";
 import {
   createNullTraffic,
   deploy,
@@ -96,7 +97,7 @@ function playWindow(
       dimensions: ["service.name", "operation", "span.kind", "peer", "version", "", "shard"],
       ...{ windowStartMs: at.timeMs, windowEndMs: at.timeMs + windowMs },
     },
-    { customersMin: 5, falsePagesPerWeek: 1, nowMs: at.timeMs + windowMs },
+    { ...deciderSettings, nowMs: at.timeMs + windowMs },
   );
   let sigmaCalls = 0;
   if (at.rule !== undefined) {

@@ -1,6 +1,7 @@
 /** Recorded series: how well the detector of the product finds what is labelled in them. */
 import type { Figure } from "../../table.ts";
 import type { Benchmark } from "../benchmark.ts";
+import { alarmThresholds } from "../configuration.ts";
 import { bootstrapInterval, wilsonInterval } from "../interval.ts";
 import {
   bestChallengeThreshold,
@@ -35,9 +36,6 @@ export const seriesBenchmarks: readonly Benchmark[] = [
   },
 ];
 
-/** News from which a benchmark calls it an alarm; chosen once, on the development halves. */
-const thresholds = { nabStandard: 3.94, nabLowFalsePositives: 4.5, wsd: 2.8 } as const;
-
 const dayMs = 86_400_000;
 const mebibyte = 2 ** 20;
 
@@ -62,7 +60,12 @@ function nabFigures(data: string): Figure[] {
     },
   ];
   const { standard, lowFalsePositives } = nabProfiles;
-  const [first, ...rest] = at("standard", "standard profile", standard, thresholds.nabStandard);
+  const [first, ...rest] = at(
+    "standard",
+    "standard profile",
+    standard,
+    alarmThresholds.nabStandard,
+  );
   const categories = [...new Set(all.map(({ category }) => category))];
   const labelled = categories
     .map((category) => all.filter((series) => series.category === category))
@@ -74,19 +77,19 @@ function nabFigures(data: string): Figure[] {
   return [
     { ...(first as Figure), goal: { min: 70.1 }, rivals: nabPublished },
     ...rest,
-    ...at("low_fp", "low-FP profile", lowFalsePositives, thresholds.nabLowFalsePositives),
+    ...at("low_fp", "low-FP profile", lowFalsePositives, alarmThresholds.nabLowFalsePositives),
     ...labelled.map(
       (some): Figure => ({
         metric: some[0]?.category ?? "",
         label: `standard, ${some[0]?.category}`,
-        value: nabScore(some, thresholds.nabStandard, standard),
+        value: nabScore(some, alarmThresholds.nabStandard, standard),
         unit: "",
         ...(some[0]?.category === "realKnownCause"
           ? { goal: { min: 65 }, rivals: { ARTime: 63.9, Numenta: 55.5 } }
           : {}),
       }),
     ),
-    quietFigure(quietRows, thresholds.nabStandard),
+    quietFigure(quietRows, alarmThresholds.nabStandard),
     ...costFigures(all.map(({ judged }) => judged)),
   ];
 }
@@ -104,7 +107,7 @@ function wsdFigures(data: string): Figure[] {
   });
   const score = (threshold: number) =>
     all.map((series) => ({ ...tallySeries(series, threshold), days: series.days }));
-  const tallies = score(thresholds.wsd);
+  const tallies = score(alarmThresholds.wsd);
   const delays = tallies.flatMap((tally) => tally.delays).sort((a, b) => a - b);
   const days = tallies.reduce((sum, tally) => sum + tally.days, 0);
   const figure = (metric: keyof ChallengeScore, label: string): Figure => ({
@@ -145,7 +148,7 @@ function wsdFigures(data: string): Figure[] {
       value: delays[delays.length >>> 1] ?? Number.NaN,
       unit: "min",
     },
-    quietFigure(quietRows, thresholds.wsd),
+    quietFigure(quietRows, alarmThresholds.wsd),
     ...costFigures(all.map(({ judged }) => judged)),
   ];
 }
