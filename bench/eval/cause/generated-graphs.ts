@@ -137,9 +137,10 @@ function sizeFigures(cases: readonly GraphCase[], { services }: Size): Figure[] 
   const isRight = (one: GraphCase): boolean => one.right;
   const known = cases.filter(({ identifiable }) => identifiable);
   const told = known.filter(({ customers }) => customers !== undefined);
-  const kinds = faultKinds.map((kind) => {
+  const kinds = faultKinds.flatMap((kind) => {
     const own = cases.filter((one) => one.kind === kind);
-    return share(`top1.${kind}`, `  ${kind}, of ${own.length}`, own, isRight);
+    if (own.length === 0) return [];
+    return [share(`top1.${kind}`, `  ${kind}, of ${own.length}`, own, isRight)];
   });
   return [
     share("top1", "cause named first", known, isRight),
