@@ -117,7 +117,9 @@ export function drawWindow(
     return { volume, rates: [errors, slow] as const };
   });
   for (const key of keys) {
-    book.lastMs[key.subject] = at.timeMs;
+    for (const subject of [key.subject, key.operation, key.serviceSubject, key.blame]) {
+      book.lastMs[subject] = at.timeMs;
+    }
     const now = wander[key.service] as (typeof wander)[number];
     const count = drawPoisson(prng, key.size * now.volume);
     if (count === 0) continue;
