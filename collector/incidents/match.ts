@@ -33,12 +33,14 @@ export interface Occasion {
 }
 
 /** A busy minute of a machine makes a window slow now and then; two in a row is no accident. */
-const windowsMin = 2;
+const metWindowsMin = 2;
+/** Where it begins it shows before all who meet it do: one window more, and they are known. */
+const begunWindowsMin = 3;
 
 /**
  * Failures of a node speak for themselves. Slowness may pass, and an edge or nothing may be named
- * only because a window is half a fault: those wait until two windows show them, where customers
- * meet them or where they begin.
+ * only because a window is half a fault: those wait until windows show them, two where customers
+ * meet them, or three where they begin.
  */
 export function isRipe(finding: Finding, occasion: Occasion): boolean {
   const { cause, entryRowIds, blamedRowIds } = finding;
@@ -47,11 +49,10 @@ export function isRipe(finding: Finding, occasion: Occasion): boolean {
   if (cause.signal === "traffic") return true;
   if (evidence === undefined || leastQValue(finding, evidence) > level) return false;
   if (cause.signal === "errors" && cause.kind === "node") return true;
-  const rowIds = [...entryRowIds, ...blamedRowIds];
-  const met = ring.detections.filter((held) =>
-    rowIds.some((id) => isDeparting(registry, held, id)),
-  );
-  return met.length >= windowsMin;
+  const windowsOf = (rowIds: ReadonlySet<string>): number =>
+    ring.detections.filter((held) => [...rowIds].some((id) => isDeparting(registry, held, id)))
+      .length;
+  return windowsOf(entryRowIds) >= metWindowsMin || windowsOf(blamedRowIds) >= begunWindowsMin;
 }
 
 /** Of the rows of what a finding speaks of, the one that chance explains least. */
