@@ -131,9 +131,13 @@ export function isAnomalous(figures: {
   readonly expected: number;
   readonly qValue: number;
 }): boolean {
-  const { bad, expected, qValue } = figures;
-  const matters = bad - expected >= excessMin && bad >= ratioMin * expected;
-  return matters && qValue <= falseDiscoveryRate;
+  return matters(figures) && figures.qValue <= falseDiscoveryRate;
+}
+
+/** So many more bad events than usual that it is worth a word, were it certain. */
+export function matters(figures: { readonly bad: number; readonly expected: number }): boolean {
+  const { bad, expected } = figures;
+  return bad - expected >= excessMin && bad >= ratioMin * expected;
 }
 
 /** Baselines and thresholds learn the window; what is under an incident teaches no new normal. */

@@ -21,6 +21,7 @@ import { quantileHistogram } from "../../sketch/histogram.ts";
 import type { Anomaly, Cause, Combination } from "../../wire/api-types.ts";
 import { anomalySentence } from "./anomaly-sentence.ts";
 import { edgeIdOf } from "./connect.ts";
+import { matters } from "./detect.ts";
 import { type Evidence, type EvidenceRow, keyRowsOf } from "./evidence.ts";
 import { isolateCause } from "./isolate.ts";
 import { lostTimeNs } from "./lost-time.ts";
@@ -236,14 +237,17 @@ function completeFinding(input: {
   };
 }
 
-/** The operations by which customers meet the fault: of an entry those that stand out most. */
+/**
+ * The operations by which customers meet the fault: of an entry those with many more bad events than
+ * usual, whether or not that is certain of each by itself; else what there is.
+ */
 function entryRows(rows: readonly EvidenceRow[], entries: readonly string[]): EvidenceRow[] {
   return entries.flatMap((entry) => {
     const bad = rows.filter(
       (row) => row.scope === "operation" && row.service === entry && row.bad > 0,
     );
     const above = bad.filter((row) => row.bad > row.expected);
-    const standing = above.filter((row) => row.anomalous);
+    const standing = above.filter((row) => row.anomalous || matters(row));
     return [standing, above, bad].find((some) => some.length > 0) ?? [];
   });
 }
