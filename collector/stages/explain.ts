@@ -238,8 +238,8 @@ function completeFinding(input: {
 }
 
 /**
- * The operations by which customers meet the fault: of an entry those with many more bad events than
- * usual, whether or not that is certain of each by itself; else what there is.
+ * The operations by which customers meet the fault: of an entry those with many more bad events
+ * than usual, whether or not that is certain of each by itself; else what there is.
  */
 function entryRows(rows: readonly EvidenceRow[], entries: readonly string[]): EvidenceRow[] {
   return entries.flatMap((entry) => {
