@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createPrng, type Prng } from "../../base/prng.ts";
-import { drawBinomial, drawNormal, drawPoisson } from "../../bench/eval/detection/draw.ts";
+import { normal } from "../../bench/eval/chance.ts";
+import { drawBinomial, drawPoisson } from "../../bench/eval/detection/draw.ts";
 
 const draws = 20_000;
 
@@ -26,7 +27,7 @@ test.each([
     variance: count * rate * (1 - rate),
     draw: (prng: Prng) => drawBinomial(prng, count, rate),
   })),
-  { name: "normal", mean: 0, variance: 1, draw: drawNormal },
+  { name: "normal", mean: 0, variance: 1, draw: normal },
 ])("$name: mean and variance", ({ mean, variance, draw }) => {
   const drawn = check(draw);
   expect(Math.abs(drawn.mean - mean)).toBeLessThan(5 * Math.sqrt(variance / draws));

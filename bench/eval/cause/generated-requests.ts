@@ -1,5 +1,6 @@
 /** Requests of customers through a made-up system, as spans, and who of them was hurt. */
 import type { Prng } from "../../../base/prng.ts";
+import { normal } from "../chance.ts";
 import type { Fault } from "./generated-faults.ts";
 import type { World, WorldCall, WorldService } from "./generated-world.ts";
 
@@ -185,9 +186,4 @@ function addSpan(run: Run, span: Omit<WorldSpan, "trace" | "customer">): void {
 function nextId(run: Run): number {
   run.spansLeft -= 1;
   return run.trace * 2 * spansMax + run.spansLeft + spansMax;
-}
-
-function normal(prng: Prng): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - prng.next()));
-  return radius * Math.cos(2 * Math.PI * prng.next());
 }

@@ -1,16 +1,12 @@
 /** Numbers by chance, of the laws that traffic follows. */
 import type { Prng } from "../../../base/prng.ts";
+import { normal } from "../chance.ts";
 
 const exactMax = 30;
 
-export function drawNormal(prng: Prng): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - prng.next()));
-  return radius * Math.cos(2 * Math.PI * prng.next());
-}
-
 /** Exact while the mean is small; beyond, the normal law is as good. */
 export function drawPoisson(prng: Prng, mean: number): number {
-  if (mean > exactMax) return Math.max(0, Math.round(mean + Math.sqrt(mean) * drawNormal(prng)));
+  if (mean > exactMax) return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(prng)));
   const end = Math.exp(-mean);
   let count = 0;
   for (let product = prng.next(); product > end; product *= prng.next()) count += 1;
@@ -20,7 +16,7 @@ export function drawPoisson(prng: Prng, mean: number): number {
 export function drawBinomial(prng: Prng, count: number, rate: number): number {
   const mean = count * rate;
   if (mean > exactMax) {
-    const drawn = Math.round(mean + Math.sqrt(mean * (1 - rate)) * drawNormal(prng));
+    const drawn = Math.round(mean + Math.sqrt(mean * (1 - rate)) * normal(prng));
     return Math.min(count, Math.max(0, drawn));
   }
   // From one bad event to the next: the gaps are geometric.

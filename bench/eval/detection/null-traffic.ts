@@ -18,7 +18,8 @@ import {
   rowsEnd,
   setPlaces,
 } from "../../../collector/stages/row-book.ts";
-import { drawBinomial, drawNormal, drawPoisson } from "./draw.ts";
+import { normal } from "../chance.ts";
+import { drawBinomial, drawPoisson } from "./draw.ts";
 
 export const services = 100;
 const operations = 10;
@@ -63,10 +64,10 @@ export function createNullTraffic(seed: number): NullTraffic {
     const errors = 1e-4 * 200 ** prng.next();
     for (let operation = 0; operation < operations; operation++) {
       for (let combination = 0; combination < combinations; combination++) {
-        const own = Math.exp(0.5 * drawNormal(prng));
+        const own = Math.exp(0.5 * normal(prng));
         keys.push({
           ...{ service, combination },
-          size: Math.exp(0.2 + 1.3 * drawNormal(prng)),
+          size: Math.exp(0.2 + 1.3 * normal(prng)),
           rates: [errors * own, 0.003 * own],
           ...{ subject: -1, operation: -1, serviceSubject: -1, blame: -1 },
           isCall: operation >= operations - calls,
@@ -110,10 +111,10 @@ export function drawWindow(
   const season = seasonAt(at.timeMs);
   const unfollowed = season / seasonAt(at.timeMs - followMs);
   const wander = Array.from({ length: services }, (_, service) => {
-    load[service] = 0.9 * (load[service] as number) + 0.044 * drawNormal(prng);
+    load[service] = 0.9 * (load[service] as number) + 0.044 * normal(prng);
     const volume = season * Math.exp(load[service] as number);
-    const errors = Math.exp(0.2 * drawNormal(prng) - 0.02);
-    const slow = unfollowed * Math.exp(0.3 * drawNormal(prng) - 0.045);
+    const errors = Math.exp(0.2 * normal(prng) - 0.02);
+    const slow = unfollowed * Math.exp(0.3 * normal(prng) - 0.045);
     return { volume, rates: [errors, slow] as const };
   });
   for (const key of keys) {

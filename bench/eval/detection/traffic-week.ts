@@ -9,7 +9,8 @@ import { createRegistry, type Registry } from "../../../collector/stages/registr
 import type { RolledUp } from "../../../collector/stages/roll-up.ts";
 import { numberOf, rowOf, rowsEnd } from "../../../collector/stages/row-book.ts";
 import { judgeTraffic } from "../../../collector/stages/traffic.ts";
-import { drawNormal, drawPoisson } from "./draw.ts";
+import { normal } from "../chance.ts";
+import { drawPoisson } from "./draw.ts";
 import { seasonAt } from "./null-traffic.ts";
 
 const services = 50;
@@ -36,7 +37,7 @@ export function playTrafficWeek(seed: number, windows: number): TrafficRun {
   const level = incidentLevel({ falsePagesPerWeek: 1, windowLengthMs: windowMs, beginnings: 6 });
   const shop = Array.from({ length: services }, (_, service) => ({
     name: `service-${service}`,
-    size: Math.exp(2 + 2 * drawNormal(prng)),
+    size: Math.exp(2 + 2 * normal(prng)),
     shares: Array.from({ length: operations }, () => prng.next() ** 3),
     load: 0,
     isJob: service % jobEvery === 0,
@@ -49,7 +50,7 @@ export function playTrafficWeek(seed: number, windows: number): TrafficRun {
     const timeMs = weekStartMs + window * windowMs;
     const counts = new Map<number, number>();
     for (const one of shop) {
-      one.load = 0.95 * one.load + 0.04 * drawNormal(prng);
+      one.load = 0.95 * one.load + 0.04 * normal(prng);
       const isOff = one.isJob && (window % one.everyWindows) / one.everyWindows >= one.share;
       const volume = isOff ? 0 : one.size * seasonAt(timeMs) * Math.exp(one.load);
       addService(registry, counts, one, (share) => drawPoisson(prng, volume * share), timeMs);

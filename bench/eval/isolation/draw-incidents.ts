@@ -9,7 +9,7 @@
  */
 import { createPrng, type Prng } from "../../../base/prng.ts";
 import type { IsolationLeaf } from "../../../detectors/isolation-leaf.ts";
-import { beta, binomial, integerFrom, normal, poisson, uniform } from "./chance.ts";
+import { beta, binomial, integerFrom, normal, poisson, uniform } from "../chance.ts";
 
 export interface IncidentDesign {
   /** About how many keys. */

@@ -4,7 +4,7 @@
  */
 import { createPrng, type Prng } from "../../../base/prng.ts";
 import type { MeasuredLeaf } from "../../../detectors/isolate-deviation.ts";
-import { integerFrom, normal, uniform } from "./chance.ts";
+import { integerFrom, normal, uniform } from "../chance.ts";
 
 type Range = readonly [low: number, high: number];
 

@@ -4,7 +4,7 @@
  * all keys alike, or none.
  */
 import { createPrng } from "../../../base/prng.ts";
-import { normal, poisson, uniform } from "./chance.ts";
+import { normal, poisson, uniform } from "../chance.ts";
 import { drawCauses, drawKeys, drawSizes, isInside, nameOf, names } from "./draw-incidents.ts";
 import type { DrawnMeasures } from "./draw-measures.ts";
 

@@ -1,5 +1,5 @@
-/** Draws from the distributions that leaf tables are made of. */
-import type { Prng } from "../../../base/prng.ts";
+/** Draws from the distributions that generated cases are made of. */
+import type { Prng } from "../../base/prng.ts";
 
 export function uniform(prng: Prng, low: number, high: number): number {
   return low + (high - low) * prng.next();
